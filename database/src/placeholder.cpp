@@ -1,0 +1,1 @@
+// Placeholder until the module has a source of its own.
