@@ -10,7 +10,7 @@ from .error import StackError
 from .files import read_file, write_file
 from .folder import Folder
 from .port import free_port, is_free
-from .process import Process, log_tail, spawn, wait_until
+from .process import Process, log_tail, spawn, wait_until, working_in
 
 START_SECONDS = 60
 # Fast shutdown, then immediate, then by force.
@@ -138,28 +138,33 @@ class Cluster:
         """Starts it and waits until it takes connections."""
         if self.process() is not None:
             return
-        last_words = ""
-
-        def attempt() -> bool:
-            nonlocal last_words
-            if not is_free(self.port):
-                last_words = f"port {self.port} is taken by another process"
-                return False
-            begin = os.path.getsize(self.log_file) if os.path.exists(self.log_file) else 0
-            child, process = spawn(self.account, [os.path.join(bin_dir, "postgres"), "-c", f"config_file={self._settings_file}"],
-                                   self.log_file, self.home)
-            self.folder.record(self.name, process)
-            wait_until(lambda: child.poll() is not None or self._is_ready(child.pid), START_SECONDS)
-            if child.poll() is None and self._is_ready(child.pid):
-                return True
-            last_words = log_tail(self.log_file, begin)
+        self._clear_remains()
+        if not wait_until(lambda: is_free(self.port), 10, step=0.1):
+            raise StackError(f"port {self.port} of PostgreSQL {self.name} is taken by another process")
+        begin = os.path.getsize(self.log_file) if os.path.exists(self.log_file) else 0
+        arguments = [os.path.join(bin_dir, "postgres"), "-c", f"config_file={self._settings_file}"]
+        child, process = spawn(self.account, arguments, self.log_file, self.home)
+        self.folder.record(self.name, process)
+        wait_until(lambda: child.poll() is not None or self._is_ready(child.pid), START_SECONDS)
+        if child.poll() is not None or not self._is_ready(child.pid):
             process.end(END_SIGNALS)
-            if "pre-existing shared memory block" in last_words:
-                return False  # after kill -9 its last processes are still on their way out
-            raise StackError(f"PostgreSQL {self.name} does not start; {self.log_file} ends with\n{last_words}")
+            raise StackError(f"PostgreSQL {self.name} does not start; {self.log_file} ends with\n"
+                             + log_tail(self.log_file, begin))
 
-        if not wait_until(attempt, 10, step=0.1):
-            raise StackError(f"PostgreSQL {self.name} does not start: {last_words}")
+    def _clear_remains(self) -> None:
+        """After kill -9: sessions that have not yet noticed, and lock files.
+
+        The server itself takes a killed one for alive until somebody collects the dead process, and in some
+        containers nobody does. Who works in our data folder is ours; when nobody does, the locks mean nothing.
+        """
+        for process in working_in(self.data):
+            process.end([(signal.SIGQUIT, 5), (signal.SIGKILL, 5)])
+        if working_in(self.data):
+            raise StackError(f"processes of an earlier PostgreSQL {self.name} do not end")
+        socket = os.path.join(self.folder.sockets, f".s.PGSQL.{self.port}")
+        for lock in (os.path.join(self.data, "postmaster.pid"), socket, socket + ".lock"):
+            if os.path.lexists(lock):
+                os.unlink(lock)
 
     def _is_ready(self, pid: int) -> bool:
         try:

@@ -40,9 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("action", choices=("start", "stop", "kill"))
     server.add_argument("name", choices=PARTS[:-1])
 
-    psql = commands.add_parser("psql", parents=[shared], help="psql as superuser on the socket")
+    psql = commands.add_parser("psql", parents=[shared], help="psql as superuser on the socket; its arguments after --")
     psql.add_argument("name", choices=PARTS[:-1])
-    psql.add_argument("arguments", nargs=argparse.REMAINDER, help="after --: arguments of psql")
 
     certificate = commands.add_parser("certificate", parents=[shared], help="one more certificate; prints its paths")
     certificate.add_argument("name")
@@ -104,15 +103,17 @@ def _show(stack: Launcher) -> int:
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    # What follows -- is psql's alone; argparse would read options in it.
+    given = sys.argv[1:]
+    end = given.index("--") if "--" in given else len(given)
+    options = _parser().parse_args(given[:end])
     begin = time.monotonic()
     say = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
     try:
         stack = Launcher(options.folder, options.tools, say)
         if options.command == "psql":
             # Not under the lock: a session may last, and it changes nothing of the stack.
-            given = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
-            command, environment = stack.psql_command(options.name, given)
+            command, environment = stack.psql_command(options.name, given[end + 1:])
             os.execve(command[0], command, environment)
         with stack:
             code = _act(stack, options)

@@ -102,6 +102,18 @@ class Process:
             child.end([(signal.SIGKILL, 10)])
 
 
+def working_in(folder: str) -> list[Process]:
+    """The processes whose working folder is this one: of our own, all that root or the caller may look at."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and os.readlink(f"/proc/{name}/cwd") == folder:
+                found.append(Process.of(int(name)))
+        except OSError:
+            continue  # ended meanwhile, or somebody else's
+    return [process for process in found if process and process.is_alive()]
+
+
 def spawn(account: Account, arguments: list[str], log_file: str, folder: str) -> tuple[subprocess.Popen, Process]:
     """Starts a process in a session of its own, output appended to the log file, in a clean environment."""
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
