@@ -52,7 +52,7 @@ install_node() {
     mkdir -p "$folder/node"
     cp "$root/tests/drivers/node/package.json" "$root/tests/drivers/node/package-lock.json" "$folder/node/"
     # The lock file holds a hash for each package; scripts of packages have no business here.
-    (cd "$folder/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+    (cd "$folder/node" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null)
     test -d "$folder/node/node_modules/pg"
 }
 
