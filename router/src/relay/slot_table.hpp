@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace leasehold::router::relay {
+
+class slot_table;
+
+// The right to one session of one lane, taken before admission because the cancel key names it: pid = router number
+// (8 bits) · lane (6) · slot (17). Given back by its destructor.
+class session_slot
+{
+public:
+    session_slot() noexcept = default;
+    session_slot(std::shared_ptr<slot_table> of, std::uint32_t number) noexcept
+        : of_(std::move(of))
+        , number_(number)
+    {}
+    session_slot(session_slot&&) noexcept = default;
+    session_slot& operator=(session_slot&& other) noexcept;
+    session_slot(const session_slot&) = delete;
+    session_slot& operator=(const session_slot&) = delete;
+    ~session_slot() { release(); }
+
+    [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+    [[nodiscard]] std::uint32_t client_pid() const noexcept; // sign bit clear, never 0
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+
+private:
+    void release() noexcept;
+
+    std::shared_ptr<slot_table> of_;
+    std::uint32_t number_ = 0;
+};
+
+// The slots of one lane. Any thread.
+class slot_table : public std::enable_shared_from_this<slot_table>
+{
+public:
+    static constexpr std::uint32_t most = (1U << 17) - 1;
+
+    slot_table(std::uint8_t router_number, std::uint8_t lane, std::uint32_t capacity);
+    // Empty: all are taken (client_limit).
+    std::optional<session_slot> reserve();
+    [[nodiscard]] std::uint32_t in_use() const;
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::uint32_t pid_of(std::uint32_t slot) const noexcept;
+
+    static std::uint8_t router_of(std::uint32_t pid) noexcept { return static_cast<std::uint8_t>(pid >> 23U); }
+    static std::uint8_t lane_of(std::uint32_t pid) noexcept { return static_cast<std::uint8_t>((pid >> 17U) & 63U); }
+    static std::uint32_t slot_of(std::uint32_t pid) noexcept { return pid & most; }
+
+private:
+    friend class session_slot;
+    void give_back(std::uint32_t slot) noexcept;
+
+    const std::uint32_t capacity_;
+    const std::uint32_t prefix_;
+    mutable std::mutex mutex_;
+    std::uint32_t fresh_ = 1; // slots from here on were never used; 0 never is, so that no pid is 0
+    std::vector<std::uint32_t> free_;
+};
+
+} // namespace leasehold::router::relay
