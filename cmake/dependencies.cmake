@@ -1,6 +1,7 @@
 # Every outside library, found once. docs/dependencies.md gives the reason for each.
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS url)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(spdlog REQUIRED)

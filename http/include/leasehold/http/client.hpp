@@ -6,8 +6,12 @@
 #include <leasehold/http/message.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace leasehold::http {
 
@@ -23,7 +27,7 @@ struct origin
 };
 
 // What went wrong below HTTP, for callers to whom it matters whether the request may have had an effect.
-enum class exchange_failure { unreachable, answer_lost, tls, malformed, too_large };
+enum class exchange_failure : std::uint8_t { unreachable, answer_lost, tls, malformed, too_large };
 
 // kind unavailable (malformed and too_large: protocol), code "http_unreachable", "http_answer_lost", "http_tls",
 // "http_malformed", "http_answer_too_large". `request_sent`: at least one byte of the request left this process.
@@ -42,7 +46,7 @@ private:
 struct request
 {
     request() = default;
-    request(method verb, std::string target) : verb(verb), target(std::move(target)) {}
+    request(method how, std::string where) : verb(how), target(std::move(where)) {}
 
     method verb = method::get;
     std::string target;  // path and query, already encoded
@@ -62,7 +66,7 @@ struct answer
 
 struct client_settings
 {
-    std::string ca_file;  // empty: the system's
+    std::string ca_file;  // PEM, read by the constructor; empty: the system's
     std::chrono::milliseconds connect_timeout{2000};
     std::chrono::milliseconds call_timeout{10000};
     int idle_connections = 2;
@@ -75,12 +79,14 @@ struct client_settings
 class client
 {
 public:
+    // Errors: exchange_error tls where the CA file cannot be used.
     client(origin where, client_settings settings);
     ~client();
     client(client&&) noexcept;
     client& operator=(client&&) noexcept;
 
-    // Any HTTP status is an answer. Errors: exchange_error. `call_timeout` (0: settings') bounds the whole exchange.
+    // Any HTTP status is an answer. Errors: exchange_error; invalid "http_request_invalid" for a target or header that could
+    // end its line. `call_timeout` (0: settings') bounds the whole exchange.
     task<answer> send(request what, std::chrono::milliseconds call_timeout = std::chrono::milliseconds(0));
     [[nodiscard]] const origin& where() const noexcept;
 
