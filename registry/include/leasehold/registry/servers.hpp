@@ -1,0 +1,61 @@
+#pragma once
+
+#include <leasehold/base/ids.hpp>
+#include <leasehold/base/task.hpp>
+#include <leasehold/database/pool.hpp>
+#include <leasehold/registry/principal.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace leasehold::registry {
+
+// A PostgreSQL server that holds tenant databases.
+struct server
+{
+    server_id id;
+    std::string name;
+    std::vector<std::string> addresses;  // host:port
+    std::string sslmode = "verify-full";
+    std::string ca;  // PEM
+    std::string region;
+    std::string jurisdiction;
+    std::optional<std::string> broker_config;
+    std::int64_t max_tenants = 1000;
+    std::int64_t connection_budget = 0;
+    std::vector<std::string> accepted;
+    std::string state = "offline";
+    std::string version;
+    nlohmann::json preflight = nlohmann::json::object();
+    std::int64_t tenants = 0;  // placements on it
+};
+
+class servers
+{
+public:
+    explicit servers(database::pool& pool) : pool_(pool) {}
+
+    task<std::vector<server>> list();
+    task<server> get(server_id id);  // not_found server_not_found
+    // By name: inserts, or updates what bootstrap decides (addresses, ca, region, jurisdiction, budget, accepted). Audited.
+    task<server_id> upsert(principal who, server what);
+    task<void> store_preflight(principal who, server_id id, nlohmann::json findings, std::string version, std::string state);
+
+    // Templates: one builder per server and checksum. `claim_template` is true when the caller is to build it now.
+    struct template_row
+    {
+        std::string database;
+        std::string state;  // building, ready, retired
+    };
+    task<std::optional<template_row>> find_template(server_id id, std::string checksum);
+    task<bool> claim_template(server_id id, std::string checksum, std::string database, std::string owner);
+    task<void> template_ready(server_id id, std::string checksum);
+
+private:
+    database::pool& pool_;
+};
+
+}  // namespace leasehold::registry
