@@ -14,7 +14,7 @@ namespace leasehold {
 
 struct worker_pool::impl
 {
-    explicit impl(std::size_t bound) : bound(bound) {}
+    explicit impl(std::size_t most) : bound(most) {}
 
     void work()
     {
@@ -26,12 +26,14 @@ struct worker_pool::impl
                 if (jobs.empty()) return;
                 job = std::move(jobs.front());
                 jobs.pop_front();
+                --slots_taken;
             }
             job();
         }
     }
 
     std::size_t bound;
+    std::size_t slots_taken = 0;  // waiting, or about to be
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<std::function<void()>> jobs;
@@ -57,13 +59,19 @@ worker_pool::~worker_pool()
     for (auto& thread : impl_->threads) thread.join();
 }
 
+void worker_pool::take_slot()
+{
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->slots_taken >= impl_->bound) {
+        throw error(error_kind::unavailable, "workers_busy", "too much work is waiting; try again");
+    }
+    ++impl_->slots_taken;
+}
+
 void worker_pool::enqueue(std::function<void()> job)
 {
     {
         const std::lock_guard lock(impl_->mutex);
-        if (impl_->jobs.size() >= impl_->bound) {
-            throw error(error_kind::unavailable, "workers_busy", "too much work is waiting; try again");
-        }
         impl_->jobs.push_back(std::move(job));
     }
     impl_->changed.notify_one();
@@ -71,23 +79,17 @@ void worker_pool::enqueue(std::function<void()> job)
 
 task<void> worker_pool::hop(const std::function<void()>& on_worker)
 {
-    std::exception_ptr refused;  // what throws inside `start` would leave io_context::run()
+    take_slot();  // throws here, before the hop: what throws inside `start` would leave io_context::run()
     const auto start = [&](auto resume) {
         auto home = asio::prefer(asio::get_associated_executor(resume), asio::execution::outstanding_work.tracked);
         auto kept = std::make_shared<decltype(resume)>(std::move(resume));
-        const auto go_home = [home, kept] { asio::post(home, [kept] { (*kept)(); }); };
-        try {
-            enqueue([&on_worker, go_home] {
-                on_worker();
-                go_home();
-            });
-        } catch (...) {
-            refused = std::current_exception();
-            go_home();
-        }
+        // Moved on, never shared: the last owner of the coroutine must be its own lane.
+        enqueue([&on_worker, home, kept = std::move(kept)]() mutable {
+            on_worker();
+            asio::post(home, [kept = std::move(kept)] { (*kept)(); });
+        });
     };
     co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
-    if (refused) std::rethrow_exception(refused);
 }
 
 }  // namespace leasehold

@@ -16,6 +16,8 @@ enum class credential_type : std::uint8_t { api, enrollment, host };  // texts "
 
 struct credential
 {
+    credential(credential_type of_type, const uuid& of_row, secret<std::string> text);
+
     credential_type type;
     uuid id;
     secret<std::string> secret_part;  // the 32 characters that are HMACed

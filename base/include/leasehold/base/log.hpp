@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace leasehold::log {
 
@@ -18,15 +19,18 @@ public:
     field(std::string_view name, const char* value) : name_(name), text_(value), quoted_(true) {}
     field(std::string_view name, bool value) : name_(name), text_(value ? "true" : "false") {}
     template <class Number>
-        requires std::is_arithmetic_v<Number>
+        requires std::is_integral_v<Number>
     field(std::string_view name, Number value) : name_(name), text_(std::to_string(value))
     {}
+    field(std::string_view name, double value) : name_(name), text_(number_text(value)) {}
 
     [[nodiscard]] std::string_view name() const noexcept { return name_; }
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
     [[nodiscard]] bool is_quoted() const noexcept { return quoted_; }
 
 private:
+    static std::string number_text(double value);
+
     std::string_view name_;
     std::string text_;
     bool quoted_ = false;

@@ -52,6 +52,9 @@ void wipe(std::string& text) noexcept;
 // Constant time in the content; the length is not hidden.
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
+// False when the kernel refused to lock a part of the arena (RLIMIT_MEMLOCK): secrets work, but may be swapped.
+[[nodiscard]] bool secrets_are_locked() noexcept;
+
 // No core dump and no ptrace by others from here on (PR_SET_DUMPABLE 0, RLIMIT_CORE 0). Called first in main().
 void forbid_core_dumps() noexcept;
 

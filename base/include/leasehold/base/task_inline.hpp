@@ -17,12 +17,10 @@ namespace leasehold {
 namespace detail {
 
 // What the raced work and the waiting caller share. Lives until both are done with it.
-template <class T>
 struct race
 {
     explicit race(const asio::any_io_executor& on) : finished(on), limit(on) {}
 
-    outcome<T> result;
     asio::steady_timer finished;  // cancelled by the work's end
     asio::steady_timer limit;
     asio::cancellation_signal cancel;
@@ -46,38 +44,24 @@ task<void> run_into(task<T> work, outcome<T>& result)
     }
 }
 
+// Starts `work` beside the caller and returns when it has ended, cancelled or not: what `work` refers to in the caller's
+// frame stays. A cancellation of the caller is passed on to the work.
+task<void> wait_for_end(std::shared_ptr<race> race, task<void> work, std::chrono::nanoseconds limit);
+
 }  // namespace detail
 
 template <class T>
 task<T> with_timeout(task<T> work, std::chrono::nanoseconds limit, std::string code)
 {
-    auto executor = co_await asio::this_coro::executor;
-    auto race = std::make_shared<detail::race<T>>(executor);
-    race->finished.expires_at(asio::steady_timer::time_point::max());
-    race->limit.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(limit));
-
-    auto raced = detail::run_into(std::move(work), race->result);
-    auto on_end = [race](std::exception_ptr) {
-        race->ended = true;
-        race->limit.cancel();
-        race->finished.cancel();
-    };
-    asio::co_spawn(
-        executor, std::move(raced), asio::bind_cancellation_slot(race->cancel.slot(), std::move(on_end)));
-    race->limit.async_wait([race](boost::system::error_code failed) {
-        if (failed || race->ended) return;
-        race->late = true;
-        race->cancel.emit(asio::cancellation_type::all);
-    });
-
-    boost::system::error_code ignored;
-    while (!race->ended) {
-        co_await race->finished.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    if (race->late && !race->result.has_value()) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto race = std::make_shared<detail::race>(executor);
+    outcome<T> result;
+    auto raced = detail::run_into(std::move(work), result);
+    co_await detail::wait_for_end(race, std::move(raced), limit);
+    if (race->late && !result.has_value()) {
         throw error(error_kind::timeout, std::move(code), "this took too long");
     }
-    co_return race->result.take();
+    co_return result.take();
 }
 
 template <class T>

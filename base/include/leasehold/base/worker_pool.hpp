@@ -37,7 +37,8 @@ public:
 
 private:
     struct impl;
-    void enqueue(std::function<void()> job);  // throws when full
+    void take_slot();  // throws when full
+    void enqueue(std::function<void()> job);
     task<void> hop(const std::function<void()>& on_worker);
 
     std::unique_ptr<impl> impl_;
