@@ -6,7 +6,7 @@ CREATE TABLE registry_audit_event (
     id             bigint PRIMARY KEY,
     at             timestamptz NOT NULL,
     principal      text NOT NULL,
-    action         text NOT NULL CHECK (action ~ '^[a-z_]+([.][a-z_]+)+$'),
+    action         text NOT NULL CHECK (action ~ '^[a-z][a-z0-9_]*([.][a-z][a-z0-9_]*)+$'),
     tenant_id      uuid,  -- no foreign key: events outlive their tenant
     target         text,
     request_id     text,

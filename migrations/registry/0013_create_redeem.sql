@@ -113,20 +113,30 @@ END $$;
 CREATE FUNCTION registry_enrollments_expire(p_age interval) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    v_host   registry_host;
-    v_count  bigint := 0;
+    v_tokens  uuid[];
+    v_gone    registry_host[];
+    v_host    registry_host;
 BEGIN
-    FOR v_host IN
-        SELECT h.* FROM registry_host h
-         WHERE h.state = 'enrolling' AND h.enrolled_at IS NULL AND h.redeemed_at < now() - p_age
-           AND NOT EXISTS (SELECT FROM registry_enrollment_token k WHERE k.host_id = h.id)
-           FOR UPDATE SKIP LOCKED
-    LOOP
-        UPDATE registry_enrollment_token SET uses = uses - 1 WHERE id = v_host.token_id AND uses > 0;
-        DELETE FROM registry_host WHERE id = v_host.id;
+    -- Tokens before hosts, events last: the order of registry_redeem().
+    SELECT array_agg(t.id) INTO v_tokens FROM (
+        SELECT k.id FROM registry_enrollment_token k
+         WHERE k.host_id IS NULL AND EXISTS (
+               SELECT FROM registry_host h
+                WHERE h.token_id = k.id AND h.state = 'enrolling' AND h.enrolled_at IS NULL
+                  AND h.redeemed_at < now() - p_age)
+         ORDER BY k.id FOR UPDATE) AS t;
+    WITH gone AS (
+        DELETE FROM registry_host h
+         WHERE h.token_id = ANY (v_tokens) AND h.state = 'enrolling' AND h.enrolled_at IS NULL
+           AND h.redeemed_at < now() - p_age
+        RETURNING h.*)
+    SELECT array_agg(gone::registry_host) INTO v_gone FROM gone;
+    FOREACH v_host IN ARRAY coalesce(v_gone, '{}') LOOP
+        UPDATE registry_enrollment_token SET uses = greatest(uses - 1, 0) WHERE id = v_host.token_id;
+    END LOOP;
+    FOREACH v_host IN ARRAY coalesce(v_gone, '{}') LOOP
         PERFORM registry_append_audit('system:enrollment', 'host.enrollment_expired', v_host.tenant_id,
                                       v_host.id::text, NULL, NULL, 'ok', '{}');
-        v_count := v_count + 1;
     END LOOP;
-    RETURN v_count;
+    RETURN cardinality(coalesce(v_gone, '{}'));
 END $$;

@@ -137,12 +137,15 @@ BEGIN
     RETURN QUERY SELECT 'ok', 'locked';
 END $$;
 
--- Coarse stamps, in bulk, of what a router has seen. How many moved. Neither audit nor change rows.
+-- Coarse stamps, in bulk, of what a router has seen. How many moved; a row that is locked is left for
+-- the next time. Neither audit nor change rows.
 CREATE FUNCTION registry_hosts_seen(p_hosts uuid[]) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH moved AS (
         UPDATE registry_host SET last_seen_at = now()
-         WHERE id = ANY (p_hosts) AND (last_seen_at IS NULL OR last_seen_at < now() - interval '1 minute')
+         WHERE id IN (SELECT id FROM registry_host
+                       WHERE id = ANY (p_hosts) AND (last_seen_at IS NULL OR last_seen_at < now() - interval '1 minute')
+                         FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id)
     SELECT count(*) FROM moved
 $$;
@@ -151,7 +154,9 @@ CREATE FUNCTION registry_keys_used(p_keys uuid[]) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH moved AS (
         UPDATE registry_api_key SET last_used_at = now()
-         WHERE id = ANY (p_keys) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+         WHERE id IN (SELECT id FROM registry_api_key
+                       WHERE id = ANY (p_keys) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+                         FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id)
     SELECT count(*) FROM moved
 $$;

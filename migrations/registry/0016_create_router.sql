@@ -7,7 +7,7 @@ CREATE SEQUENCE registry_router_epoch;
 CREATE TABLE registry_router (
     id              uuid PRIMARY KEY,
     role            text NOT NULL CHECK (role IN ('router', 'control-plane')),
-    number          bigint UNIQUE CHECK (number BETWEEN 0 AND 255),  -- NULL: a silent one whose number was given on
+    number          bigint UNIQUE CHECK (number BETWEEN 0 AND 255),  -- of a router; NULL: silent, and given on
     epoch           bigint NOT NULL,
     address         text NOT NULL DEFAULT '',
     version         text NOT NULL DEFAULT '',
@@ -20,7 +20,8 @@ CREATE TABLE registry_router (
     seen_at         timestamptz NOT NULL DEFAULT now()
 );
 
--- p_id is new for each start of a process. Registering again under one id keeps number and epoch.
+-- p_id is new for each start of a process. A router gets a number that no other live one has; registering again under
+-- one id keeps number and epoch, unless the number was given on meanwhile. Whoever was silent for 7 days is forgotten.
 CREATE FUNCTION registry_router_register(
     p_id uuid, p_role text, p_address text, p_version text, p_chains jsonb, p_lanes bigint
 ) RETURNS TABLE (number bigint, epoch bigint, installation uuid)
@@ -30,13 +31,14 @@ DECLARE
     v_number  bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(1279807311, 2);
+    DELETE FROM registry_router r WHERE r.seen_at < now() - interval '7 days';
     SELECT r.number INTO v_number FROM registry_router r WHERE r.id = p_id;
-    IF v_number IS NULL THEN
+    IF v_number IS NULL AND p_role = 'router' THEN
         SELECT min(n) INTO v_number FROM generate_series(0, 255) AS n
          WHERE NOT EXISTS (SELECT FROM registry_router r
                             WHERE r.number = n AND r.seen_at > now() - interval '60 seconds');
         IF v_number IS NULL THEN
-            RAISE EXCEPTION '256 processes are registered' USING ERRCODE = 'configuration_limit_exceeded';
+            RAISE EXCEPTION '256 routers are registered' USING ERRCODE = 'configuration_limit_exceeded';
         END IF;
         UPDATE registry_router r SET number = NULL WHERE r.number = v_number;
     END IF;
@@ -44,7 +46,8 @@ BEGIN
     VALUES (p_id, p_role, v_number, nextval('registry_router_epoch'), p_address, p_version,
             coalesce(p_chains, '{}'), coalesce(p_lanes, 0))
     ON CONFLICT (id) DO UPDATE
-       SET number = excluded.number, address = excluded.address, version = excluded.version,
+       SET epoch = CASE WHEN r.number IS NOT DISTINCT FROM excluded.number THEN r.epoch ELSE excluded.epoch END,
+           number = excluded.number, address = excluded.address, version = excluded.version,
            chains = excluded.chains, lanes = excluded.lanes, seen_at = now();
     RETURN QUERY SELECT r.number, r.epoch, (SELECT (s.value #>> '{}')::uuid FROM registry_setting s
                                              WHERE s.key = 'installation')
@@ -60,7 +63,7 @@ DECLARE
     v_live  bigint;
 BEGIN
     UPDATE registry_router r SET seen_at = now(), slots = coalesce(p_slots, '{}')
-     WHERE r.id = p_id AND r.number IS NOT NULL;
+     WHERE r.id = p_id AND (r.number IS NOT NULL OR r.role <> 'router');
     IF NOT FOUND THEN
         RETURN QUERY SELECT false, '{}'::jsonb;
         RETURN;

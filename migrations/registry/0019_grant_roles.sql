@@ -52,8 +52,9 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT SELECT ON
     registry_route_tenant, registry_route_server, registry_route_domain, registry_route_key, registry_route_host,
-    registry_route_token, registry_route_license, registry_route_setting, registry_change
-    TO leasehold_registry_router;
+    registry_route_token, registry_route_license, registry_route_setting
+    TO leasehold_registry_router, leasehold_registry_control;
+GRANT SELECT ON registry_change TO leasehold_registry_router;
 GRANT EXECUTE ON FUNCTION
     registry_redeem(uuid, text[], bytea, text, text, inet, uuid[], bigint, bigint, text, text),
     registry_enrollments_expire(interval),
