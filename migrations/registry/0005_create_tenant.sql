@@ -76,7 +76,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_tenant  registry_tenant;
 BEGIN
-    SELECT * INTO v_tenant FROM registry_tenant t WHERE t.id = p_tenant FOR UPDATE;
+    SELECT * INTO v_tenant FROM registry_tenant t WHERE t.id = p_tenant FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'tenant_not_found', NULL::text, NULL::bigint;
         RETURN;

@@ -36,7 +36,7 @@ BEGIN
     SELECT t.* INTO v_tenant FROM registry_tenant t
      WHERE t.id = (SELECT k.tenant_id FROM registry_enrollment_token k WHERE k.id = p_token)
        FOR NO KEY UPDATE;
-    SELECT k.* INTO v_token FROM registry_enrollment_token k WHERE k.id = p_token FOR UPDATE;
+    SELECT k.* INTO v_token FROM registry_enrollment_token k WHERE k.id = p_token FOR NO KEY UPDATE;
     IF NOT registry_same_secret(coalesce(v_token.secret_hmac, c_unknown), p_secret_hmacs) OR v_token.id IS NULL THEN
         RETURN QUERY SELECT 'token_invalid', NULL::uuid, NULL::text, NULL::text, NULL::uuid, NULL::text, NULL::text,
                             NULL::text, NULL::jsonb, false;
@@ -45,7 +45,7 @@ BEGIN
 
     -- From here on the caller holds the token and is told the truth.
     SELECT h.* INTO v_host FROM registry_host h
-     WHERE h.token_id = v_token.id AND h.public_key = p_public_key FOR UPDATE;
+     WHERE h.token_id = v_token.id AND h.public_key = p_public_key FOR NO KEY UPDATE;
     v_replay := FOUND;
     v_refused := CASE
         WHEN p_named_tenants IS NOT NULL AND NOT (v_tenant.id = ALL (p_named_tenants)) THEN 'route_key_conflict'
@@ -62,7 +62,7 @@ BEGIN
 
     IF v_refused IS NULL AND NOT v_replay THEN
         IF v_token.host_id IS NOT NULL THEN
-            SELECT h.* INTO STRICT v_host FROM registry_host h WHERE h.id = v_token.host_id FOR UPDATE;
+            SELECT h.* INTO STRICT v_host FROM registry_host h WHERE h.id = v_token.host_id FOR NO KEY UPDATE;
         END IF;
         -- A bound host that is not revoked has its place already.
         IF v_token.host_id IS NULL OR v_host.state = 'revoked' THEN
@@ -124,16 +124,16 @@ BEGIN
                SELECT FROM registry_host h
                 WHERE h.token_id = k.id AND h.state = 'enrolling' AND h.enrolled_at IS NULL
                   AND h.redeemed_at < now() - p_age)
-         ORDER BY k.id FOR UPDATE) AS t;
+         ORDER BY k.id FOR NO KEY UPDATE) AS t;
     WITH gone AS (
         DELETE FROM registry_host h
          WHERE h.token_id = ANY (v_tokens) AND h.state = 'enrolling' AND h.enrolled_at IS NULL
            AND h.redeemed_at < now() - p_age
         RETURNING h.*)
     SELECT array_agg(gone::registry_host) INTO v_gone FROM gone;
-    FOREACH v_host IN ARRAY coalesce(v_gone, '{}') LOOP
-        UPDATE registry_enrollment_token SET uses = greatest(uses - 1, 0) WHERE id = v_host.token_id;
-    END LOOP;
+    UPDATE registry_enrollment_token k SET uses = greatest(k.uses - g.hosts, 0)
+      FROM (SELECT h.token_id, count(*) AS hosts FROM unnest(v_gone) AS h GROUP BY h.token_id) AS g
+     WHERE k.id = g.token_id;
     FOREACH v_host IN ARRAY coalesce(v_gone, '{}') LOOP
         PERFORM registry_append_audit('system:enrollment', 'host.enrollment_expired', v_host.tenant_id,
                                       v_host.id::text, NULL, NULL, 'ok', '{}');

@@ -13,7 +13,7 @@ DECLARE
     v_host      registry_host;
     v_approval  text;
 BEGIN
-    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR UPDATE;
+    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR NO KEY UPDATE;
     IF NOT FOUND OR v_host.state IN ('locked', 'revoked') OR v_host.confirmed_at IS NOT NULL
        OR v_host.public_key IS NULL THEN
         RETURN QUERY SELECT CASE WHEN v_host.id IS NULL OR v_host.public_key IS NULL THEN 'host_not_found'
@@ -50,7 +50,7 @@ DECLARE
     v_host     registry_host;
     v_refused  text;
 BEGIN
-    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR UPDATE;
+    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR NO KEY UPDATE;
     v_refused := CASE
         WHEN v_host.id IS NULL THEN 'host_not_found'
         WHEN v_host.state IN ('locked', 'revoked', 'enrolling') THEN 'host_' || v_host.state
@@ -88,7 +88,7 @@ DECLARE
     v_host     registry_host;
     v_outcome  text;
 BEGIN
-    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR UPDATE;
+    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'host_not_found', NULL::text, NULL::bigint;
         RETURN;
@@ -124,7 +124,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_host  registry_host;
 BEGIN
-    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR UPDATE;
+    SELECT h.* INTO v_host FROM registry_host h WHERE h.id = p_host FOR NO KEY UPDATE;
     IF v_host.id IS NULL OR v_host.state NOT IN ('pending', 'active') THEN
         RETURN QUERY SELECT CASE WHEN v_host.id IS NULL THEN 'host_not_found' WHEN v_host.state = 'locked' THEN 'unchanged'
                                  ELSE 'host_state_conflict' END, v_host.state;
