@@ -75,6 +75,13 @@ constexpr query make_current{"placement_make_current", R"(
 constexpr query delete_placement{"placement_delete", R"(
     delete from public.registry_placement where tenant_id = $1::uuid and generation = $2::bigint)"};
 
+constexpr query upsert_schema_state{"tenant_schema_state_upsert", R"(
+    insert into public.registry_schema_state (chain, tenant_id, version, contract_version, checksum, verified_at)
+    values ('tenant', $1::uuid, $2::bigint, $3::bigint, $4, now())
+    on conflict on constraint registry_schema_state_key do update
+       set version = excluded.version, contract_version = excluded.contract_version, checksum = excluded.checksum,
+           updated_at = now(), verified_at = now())"};
+
 constexpr query delete_schema_state{"tenant_schema_state_delete", R"(
     delete from public.registry_schema_state where tenant_id = $1::uuid)"};
 
@@ -295,6 +302,13 @@ task<nlohmann::json> tenants::remove_routes(principal who, tenant_id id)
         append_audit(tx, who, "tenant.routes_removed", id, "", removed);
         removed["change"] = change;
         return removed;
+    });
+}
+
+task<void> tenants::record_schema(tenant_id id, int version, int contract_version, std::string checksum)
+{
+    co_await pool_.run([&](transaction& tx) {
+        tx.change(upsert_schema_state, id, version, contract_version, checksum);
     });
 }
 

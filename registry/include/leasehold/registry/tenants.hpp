@@ -103,6 +103,9 @@ public:
     // Deletion, registry part: domains, keys, tokens and hosts of the tenant. Returns rows removed per store.
     task<nlohmann::json> remove_routes(principal who, tenant_id id);
 
+    // What a tenant's chain stands at.
+    task<void> record_schema(tenant_id id, int version, int contract_version, std::string checksum);
+
     task<std::int64_t> count();  // all but deleted
 
 private:

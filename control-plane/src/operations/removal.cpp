@@ -1,0 +1,63 @@
+#include "operations/removal.hpp"
+
+#include <leasehold/base/error.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace leasehold::control_plane::operations {
+namespace {
+
+constexpr std::array all_classes{role_class::rw, role_class::ro, role_class::migrate};
+constexpr std::chrono::seconds cut_patience(10);
+
+}  // namespace
+
+task<void> revoke_all_leases(facilities& with, vault_client::broker_role role)
+{
+    co_await with.broker.revoke_prefix(role, vault_client::completion::done);
+    const auto left = co_await with.broker.list_leases(role, vault_client::page_start());
+    if (!left.items.empty()) {
+        throw error(error_kind::unavailable, "leases_left", fmt::format("{} leases of {} are left", left.items.size(), role.text()));
+    }
+}
+
+task<nlohmann::json> remove_leases(facilities& with, facilities::place at)
+{
+    for (const auto what : all_classes) {
+        const vault_client::broker_role role(servers::broker_role_name(what, at.where));
+        const auto there = co_await with.broker.get_role(role);
+        if (!there) continue;
+        co_await revoke_all_leases(with, role);
+        co_await with.broker.delete_role(role);
+    }
+    const auto tenant_tid = tid::of(at.where.tenant).text();
+    const servers::role_names names(at.where.name);
+    const int ended = co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+        const int cut = servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
+        servers::drop_lease_logins(maintenance, tenant_tid);
+        return cut;
+    });
+    co_return nlohmann::json{{"sessions_ended", ended}};
+}
+
+task<nlohmann::json> remove_placement(facilities& with, facilities::place at)
+{
+    const auto open_inside = co_await with.opener(at.server);
+    const auto left = co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+        const servers::role_names names(at.where.name);
+        servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
+        servers::drop_placement_database(maintenance, at.where, at.marker);
+        servers::drop_placement_roles(maintenance, at.where, open_inside);
+        return servers::roles_left(maintenance, tid::of(at.where.tenant).text());
+    });
+    for (const auto& role : left) {
+        if (role.rfind(at.where.name, 0) == 0 || role.rfind("lease_", 0) == 0) {
+            throw error(error_kind::internal, "roles_left", fmt::format("role {} is left", role));
+        }
+    }
+    co_return nlohmann::json{{"database", at.where.database}, {"server", at.server.name}};
+}
+
+}  // namespace leasehold::control_plane::operations
