@@ -25,6 +25,7 @@ enum class node_state : std::uint8_t
     sealed,
     uninitialised,
     unusable,
+    untrusted, // its certificate is
     unreachable
 };
 std::string_view to_text(node_state value) noexcept;

@@ -43,6 +43,9 @@ enum class failure : std::uint8_t
     busy,             // our own queue is full
     timeout,          // our own patience ended
     paused,           // after lost answers or refused leases this (tenant, class) waits a while
+    retired,          // the tenant's leases were ended by us: suspend, move, delete
+    role_refused,     // a role class that this process may never ask for
+    stopping,         // this process is ending
 };
 
 struct failure_facts
@@ -60,7 +63,7 @@ const failure_facts& facts_of(failure what) noexcept;
 struct failure_report
 {
     failure_report() = default;
-    explicit failure_report(failure what) : what(what) {}
+    explicit failure_report(failure cause) : what(cause) {}
 
     failure what = failure::protocol;
     int status = 0;            // 0: no answer

@@ -17,10 +17,10 @@ namespace leasehold::vault_client {
 struct placement_key
 {
     placement_key() = default;
-    placement_key(tenant_id tenant, int generation, std::string server)
-        : tenant(tenant)
-        , generation(generation)
-        , server(std::move(server))
+    placement_key(tenant_id of, int number, std::string on)
+        : tenant(of)
+        , generation(number)
+        , server(std::move(on))
     {}
 
     tenant_id tenant;

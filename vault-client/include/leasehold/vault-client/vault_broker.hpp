@@ -21,9 +21,9 @@ struct broker_settings
     std::chrono::milliseconds connect_timeout{2000};
     std::chrono::milliseconds call_timeout{10000};
     std::chrono::milliseconds health_timeout{1000};
-    std::chrono::milliseconds sync_timeout{120000}; // revoke and revoke_prefix with completion::done
-    std::chrono::milliseconds probe_every{5000};    // health of all nodes, made with the call that needs it
-    std::chrono::milliseconds probe_when_down{1000};
+    std::chrono::milliseconds sync_timeout{120000};   // revoke and revoke_prefix with completion::done
+    std::chrono::milliseconds probe_when_down{1000};  // while no node serves, one caller probes this often,
+    std::chrono::milliseconds probe_down_most{30000}; // doubling up to this
 };
 
 // From the configuration's block `vault`.
