@@ -16,7 +16,7 @@ enum class severity : std::uint8_t
     error_in_session, // the same to a client that is admitted; kept apart because login may meet it too
 };
 
-// One code the router itself says to PostgreSQL clients (07 §4.4). SQLSTATEs are in base's table.
+// One code the router itself says to PostgreSQL clients. SQLSTATEs are in base's table.
 struct error_row
 {
     std::string_view code;
@@ -231,12 +231,12 @@ inline constexpr std::array error_rows{
 // Null for a code that is not in the table.
 [[nodiscard]] const error_row* find_error_row(std::string_view code) noexcept;
 
-enum class phase : std::uint8_t
+enum class error_phase : std::uint8_t
 {
     login,
     session
 };
-// Before the first ReadyForQuery everything is FATAL (R27); codes outside the table are FATAL too.
+// Before the first ReadyForQuery everything is FATAL; codes outside the table are FATAL too.
 [[nodiscard]] bool is_fatal(std::string_view code, error_phase when) noexcept;
 
 struct router_error

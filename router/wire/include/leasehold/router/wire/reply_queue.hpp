@@ -18,7 +18,7 @@ enum class reply : std::uint8_t
     fake,    // owed by us: never came from a server (see next_fake)
 };
 
-// The replies one server connection owes, in order (R25, R26, R32). The caller reports each message sent to
+// The replies one server connection owes, in order. The caller reports each message sent to
 // the server and each that came back; the queue says whom a reply is for and when nothing is owed any more.
 // Knows that an error in an extended batch skips to the next Sync, and that Sync inside COPY in is swallowed.
 // No allocation up to 32 messages in flight; beyond that it grows once and keeps the memory.
@@ -37,7 +37,10 @@ public:
     [[nodiscard]] std::optional<client_message> next_fake() noexcept;
 
     // Nothing is owed and no batch is open: with status 'I' and a quiet socket the server may be given back.
-    [[nodiscard]] bool is_empty() const noexcept { return size_ == 0 && !is_skipping_ && !is_copying_in_; }
+    [[nodiscard]] bool is_empty() const noexcept
+    {
+        return size_ == 0 && !batch_open_ && !is_skipping_ && !is_copying_in_;
+    }
     // ReadyForQuerys still owed.
     [[nodiscard]] std::size_t ready_owed() const noexcept { return ready_owed_; }
     // Extended messages were sent and no Sync behind them.
@@ -56,7 +59,9 @@ private:
     [[nodiscard]] const entry& at(std::size_t index) const noexcept;
     void push(entry what);
     void pop() noexcept;
+    void drop_markers() noexcept;
     void grow();
+    [[nodiscard]] bool answers(const server_event& event) noexcept;
     void skip_to_sync() noexcept;
     void enter_copy_in() noexcept;
 

@@ -30,7 +30,7 @@ struct scram_verifier
 // "SCRAM-SHA-256$<i>:<salt>$<StoredKey>:<ServerKey>". Empty when malformed or the iterations are out of
 // bounds.
 [[nodiscard]] std::optional<scram_verifier> parse_scram_verifier(std::string_view text);
-// For a user that does not exist: the same salt at every try, 4,096 iterations, and never a match (R17).
+// For a user that does not exist: the same salt at every try, 4,096 iterations, and never a match.
 [[nodiscard]] scram_verifier make_mock_verifier(std::string_view mock_key, std::string_view user);
 
 enum class scram_state : std::uint8_t
@@ -51,6 +51,9 @@ enum class scram_failure : std::uint8_t
     iterations,  // the server asks for fewer or more than the bounds
     impostor,    // the server does not know the verifier
 };
+// The code of docs/errors.md that a client hears.
+[[nodiscard]] std::string_view code_of(scram_failure why) noexcept;
+
 struct scram_step
 {
     scram_state state;
@@ -132,6 +135,7 @@ private:
         verify,
         ended
     };
+    [[nodiscard]] std::string gs2_header() const;
     scram_step fail(scram_failure why);
 
     std::string channel_binding_;

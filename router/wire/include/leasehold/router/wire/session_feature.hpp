@@ -7,7 +7,7 @@
 
 namespace leasehold::router::wire {
 
-// What a client may do that outlives its transaction (07 §4.5). Each is one bit of `session_features`.
+// What a client may do that outlives its transaction. Each is one bit of `session_features`.
 enum class session_feature : std::uint16_t
 {
     named_statement = 1U << 0U,   // Parse with a name
@@ -40,6 +40,12 @@ public:
     {
         return (bits_ & static_cast<std::uint16_t>(what)) != 0;
     }
+    [[nodiscard]] constexpr session_features without(session_features other) const noexcept
+    {
+        session_features rest;
+        rest.bits_ = static_cast<std::uint16_t>(bits_ & ~other.bits_);
+        return rest;
+    }
     [[nodiscard]] constexpr bool any() const noexcept { return bits_ != 0; }
     friend constexpr bool operator==(session_features, session_features) noexcept = default;
 
@@ -50,7 +56,7 @@ private:
 // Label in metrics (`pins_total{kind}`) and in refusals.
 [[nodiscard]] std::string_view to_text(session_feature what) noexcept;
 
-// Finds words of §4.5 in SQL text that comes in pieces. Skips comments, strings and dollar quotes; looks into
+// Finds words in SQL text that comes in pieces. Skips comments, strings and dollar quotes; looks into
 // quoted identifiers. Where a string could end in two places (a backslash before its quote), everything after
 // counts as SQL: a word that was not meant costs pooling only. Looks at the first 64 KiB. No allocation; one
 // pass, a few ns per byte.
@@ -78,42 +84,50 @@ private:
         dollar_tag, // between the two $ that open
         dollar_string,
     };
-    static constexpr std::size_t word_max = 32;
-
-    void step(char c) noexcept;
-    void in_text(char c) noexcept;
-    void in_string(char c) noexcept;
-    void in_block_comment(char c) noexcept;
-    void in_dollar_tag(char c) noexcept;
-    void in_dollar_string(char c) noexcept;
-    void add_to_word(char c) noexcept;
-    void end_word() noexcept;
-    void judge(std::string_view word) noexcept;
-    void judge_second(std::string_view word) noexcept;
-
-    state state_ = state::text;
-    char last_ = 0; // the character before, where two make a token
-    bool is_ambiguous_ = false;
-    bool starts_statement_ = true;
+    // What the words so far make of the next one.
     enum class head : std::uint8_t
     {
         other,
         set,
-        prepare,
-        declare,
-        update,
-        set_session
-    } head_ = head::other;
-    bool awaits_second_ = false; // the word after SET, PREPARE or SET SESSION decides
+        set_session,
+        prepare
+    };
+    static constexpr std::size_t word_max = 32;
+
+    void step(char c) noexcept;
+    void in_text(char c) noexcept;
+    void in_word(char c) noexcept;
+    void in_quoted_identifier(char c) noexcept;
+    void in_string(char c) noexcept;
+    void in_escape_string(char c) noexcept;
+    void in_block_comment(char c) noexcept;
+    void in_dollar_tag(char c) noexcept;
+    void in_dollar_string(char c) noexcept;
+    void begin_word(state kind) noexcept;
+    void add_to_word(char c) noexcept;
+    void judge() noexcept;
+    void judge_after_head(std::string_view word) noexcept;
+    void judge_first(std::string_view word) noexcept;
+    void judge_anywhere(std::string_view word) noexcept;
+
+    state state_ = state::text;
+    head head_ = head::other;
+    char last_ = 0; // the character before, where two make a token
+    bool is_ambiguous_ = false;
+    bool starts_statement_ = true;
+    bool is_declare_ = false;
+    bool is_update_ = false;
+    bool after_with_ = false;
     bool temp_may_follow_ = false;
-    std::uint16_t depth_ = 0; // of block comments
-    std::uint8_t word_size_ = 0;
+    bool after_u_ampersand_ = false;
+    bool in_closing_tag_ = false;
+    std::uint8_t word_size_ = 0; // word_max + 1: too long to be one of ours
     std::uint8_t tag_size_ = 0;
     std::uint8_t tag_matched_ = 0;
-    bool in_closing_tag_ = false;
+    std::uint16_t depth_ = 0; // of block comments
+    std::size_t seen_ = 0;
     std::array<char, word_max> word_{};
     std::array<char, word_max> tag_{};
-    std::size_t seen_ = 0;
     session_features found_;
 };
 

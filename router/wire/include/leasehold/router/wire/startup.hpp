@@ -96,7 +96,7 @@ using first_packet = std::variant<
     startup_message,
     violation>;
 
-// The packets of one client before authentication, in the order they may come (R4, R5): GSSENCRequest and
+// The packets of one client before authentication, in the order they may come: GSSENCRequest and
 // SSLRequest at most once, neither inside TLS, nothing in clear text between SSLRequest and the handshake; a
 // TLS record only as the very first byte.
 class startup_parser
@@ -127,7 +127,7 @@ struct setting
 };
 
 // The start-up parameter `options`: `-c k=v`, `-ck=v`, `--k=v`, separated by white space, a backslash takes
-// the next character as it is. Anything else is refused (R10). Names are not judged here.
+// the next character as it is. Anything else is refused. Names are not judged here.
 using options_result = std::variant<std::vector<setting>, violation>;
 [[nodiscard]] options_result parse_options(std::string_view options);
 
