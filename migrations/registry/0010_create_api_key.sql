@@ -6,7 +6,7 @@ CREATE TABLE registry_api_key (
     tenant_id       uuid REFERENCES registry_tenant,  -- NULL: a platform key
     role            text NOT NULL,
     name            text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
-    secret_hmac     text NOT NULL CHECK (secret_hmac ~ '^[0-9]+[$][0-9A-Za-z+/=_-]{43,88}$'),
+    secret_hmac     text NOT NULL CHECK (secret_hmac ~ '^[0-9a-f]+[$][0-9A-Za-z+/=_-]{43,88}$'),
     postgres        boolean NOT NULL DEFAULT false,
     scram_verifier  text CHECK (scram_verifier LIKE 'SCRAM-SHA-256$%'),
     replaces        uuid REFERENCES registry_api_key ON DELETE SET NULL,

@@ -6,7 +6,7 @@ CREATE TABLE registry_enrollment_token (
     id            uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id     uuid NOT NULL REFERENCES registry_tenant,
     label         text NOT NULL CHECK (length(label) BETWEEN 1 AND 100),
-    secret_hmac   text NOT NULL CHECK (secret_hmac ~ '^[0-9]+[$][0-9A-Za-z+/=_-]{43,88}$'),
+    secret_hmac   text NOT NULL CHECK (secret_hmac ~ '^[0-9a-f]+[$][0-9A-Za-z+/=_-]{43,88}$'),
     expires_at    timestamptz NOT NULL,
     max_uses      bigint NOT NULL DEFAULT 1 CHECK (max_uses BETWEEN 1 AND 100000),
     uses          bigint NOT NULL DEFAULT 0 CHECK (uses BETWEEN 0 AND max_uses),
