@@ -1,5 +1,6 @@
 #pragma once
 
+#include <leasehold/base/clock.hpp>
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/secret.hpp>
 #include <leasehold/base/uuid.hpp>
@@ -12,6 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace leasehold::database {
@@ -36,7 +39,7 @@ struct endpoint
     [[nodiscard]] endpoint clone() const;
 };
 
-// A statement with a name: prepared statement, metric label and log field. Both views outlive the program's queries.
+// A statement with a name, which is unique in the program: prepared statement, metric label and log field. Both views outlive the program's queries.
 struct query
 {
     std::string_view name;
@@ -59,9 +62,11 @@ public:
     param(const strong_id<Tag>& value) : text_(value.to_string())
     {}
     template <class Number>
-        requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
+        requires(std::is_integral_v<Number> && !std::is_same_v<Number, bool>)
     param(Number value) : text_(std::to_string(value))
     {}
+    param(double value);
+    param(wall_time value);  // timestamptz, to the microsecond
     template <class T>
     param(const std::optional<T>& value)
     {
@@ -78,7 +83,8 @@ using params = std::vector<param>;
 std::string to_array(const std::vector<std::string>& items);
 
 // One row, copied out of the driver. Fields by position or by name; get throws internal "column_unexpected" on NULL, on a
-// name that is not there and on text that does not convert. T: std::string, bool, int, std::int64_t, double, uuid, strong_id.
+// name that is not there and on text that does not convert. T: std::string, bool, numbers, uuid, strong_id,
+// wall_time (timestamptz).
 class row
 {
 public:
@@ -94,12 +100,17 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
 
 private:
+    [[nodiscard]] std::size_t position_of(std::string_view name) const;
+    [[noreturn]] static void refuse(std::string_view name, std::string_view why);
+
     std::shared_ptr<const std::vector<std::string>> names_;
     std::vector<std::optional<std::string>> fields_;
 };
 
-// A PostgreSQL error, with its SQLSTATE. kind by SQLSTATE (23505 conflict, 57014 timeout, 08 and 57P unavailable, 53
-// unavailable, 42501 forbidden, else internal), code "database_error" unless a caller says more. what() has the message.
+// A PostgreSQL error, with its SQLSTATE. Kind and code by SQLSTATE (one table, src/sqlstate.cpp): 23505, 23503 conflict;
+// 57014, 55P03, 25P0x timeout "database_timeout"; 08, 57P unavailable "database_unavailable"; 40 unavailable "database_busy";
+// 53 unavailable "database_exhausted"; 42501 forbidden; else internal. Code "database_error" where none is named here.
+// what() has the query's name and the server's primary message, never its DETAIL (which quotes values).
 class sql_error : public error
 {
 public:
@@ -156,7 +167,8 @@ class session
 {
 public:
     virtual ~session() = default;
-    // Begins, works, commits; rolls back when the work throws.
+    // Begins, works, commits; rolls back when the work throws. Errors: internal "transaction_aborted" when the work swallowed
+    // a failed statement; unavailable "database_commit_in_doubt" when the connection was lost during the commit.
     virtual void in_transaction(const std::function<void(transaction&)>& work) = 0;
     // Outside any transaction (CREATE DATABASE and the like). One statement, no parameters.
     virtual void run_plain(std::string_view sql) = 0;
@@ -170,7 +182,7 @@ public:
     virtual std::vector<std::string> take_notices() = 0;
 };
 
-// Opens a connection of its own (provisioning, migrations, tests). Blocks up to connect_timeout.
+// Opens a connection of its own (provisioning, migrations, tests). Blocks up to connect_timeout, all hosts together.
 // Errors: unavailable "database_unavailable" (refused, unreachable, time-out, TLS: cause in what()),
 // unauthenticated "database_login_refused" (28xxx), as sql_error where the server said it.
 std::unique_ptr<session> connect(const endpoint& where);
