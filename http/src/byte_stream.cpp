@@ -152,6 +152,7 @@ public:
         std::shared_ptr<ssl::context> context, deadline limit, error_code& failed) override
     {
         auto made = std::make_unique<tls_stream>(std::move(socket_), std::move(context));
+        shaking_ = made.get();
         made->expires_at(limit);
         co_await made->layer().async_handshake(
             ssl::stream_base::server, asio::buffer(first_), asio::redirect_error(asio::use_awaitable, failed));
@@ -159,11 +160,16 @@ public:
         co_return done;
     }
 
-    void close() noexcept override { socket_.close(); }
+    void close() noexcept override
+    {
+        if (shaking_ != nullptr) shaking_->close();
+        else socket_.close();
+    }
 
 private:
     socket_stream socket_;
     std::string first_;
+    tls_stream* shaking_ = nullptr;  // what take_tls() made, for close() during its handshake
 };
 
 bool is_ip_address(const std::string& host)

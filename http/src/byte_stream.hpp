@@ -55,7 +55,7 @@ task<std::unique_ptr<byte_stream>> make_tls_client_stream(
     std::string& reason
 );
 
-// Shakes hands as a server. What arrives first is read by plain_start(): the stream takes it over.
+// A connection of which nothing is known yet. close() works until what was taken is destroyed.
 class accepted_stream
 {
 public:

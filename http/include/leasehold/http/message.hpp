@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,37 @@ public:
 
 private:
     std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+// A request as it arrived at a listener.
+struct incoming
+{
+    incoming() = default;
+    incoming(method how, std::string where) : verb(how), target(std::move(where)) {}
+
+    method verb = method::get;
+    std::string verb_text;  // as sent, also where it is `other`
+    std::string target;     // path and query, still encoded
+    headers fields;
+    std::string body;
+    std::string peer;  // address without port; "unix" on a Unix socket
+    bool is_tls = false;
+    std::chrono::steady_clock::time_point arrived_at = std::chrono::steady_clock::now();  // its head was complete
+};
+
+// What a listener sends back. Content-Length, Date and Connection are the listener's.
+struct reply
+{
+    reply() = default;
+    explicit reply(int code) : status(code) {}
+    reply(int code, std::string media_type, std::string content) : status(code), body(std::move(content))
+    {
+        fields.set("Content-Type", std::move(media_type));
+    }
+
+    int status = 204;
+    headers fields;
+    std::string body;
 };
 
 }  // namespace leasehold::http
