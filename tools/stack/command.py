@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", parents=[shared], help="make, start, reuse; safe to repeat")
     up.add_argument("--test", action=argparse.BooleanOptionalAction, default=None,
                     help="without fsync: faster, survives kill -9 but no power cut")
+    up.add_argument("--fresh", action="store_true", help="first remove what an earlier run made")
     down = commands.add_parser("down", parents=[shared], help="end what was started; data stays")
     for command in (up, down):
         command.add_argument("--what", default="", help="parts by comma, default all: " + ",".join(PARTS))
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _act(stack: Launcher, options: argparse.Namespace) -> int:
     if options.command == "up":
-        stack.up(_parts(options.what), options.test)
+        stack.up(_parts(options.what), options.test, options.fresh)
     elif options.command == "down":
         stack.down(_parts(options.what))
     elif options.command == "clean":
@@ -97,8 +98,10 @@ def _show(stack: Launcher) -> int:
     parts = [*facts["servers"], *([{"name": "broker", **facts["broker"]}] if facts["broker"] else [])]
     for part in parts:
         address = part.get("url") or f"{part['host']}:{part['port']}"
-        print(f"{part['name']:<9} {part['version'] or '':<8} {address:<26} "
-              + (f"pid {part['pid']}" if part["pid"] else "down"))
+        state = f"pid {part['pid']}" if part["pid"] else "down"
+        if part["name"] == "broker" and part["pid"] and not stack.broker.is_active():
+            state += ", sealed"
+        print(f"{part['name']:<9} {part['version'] or '':<8} {address:<26} {state}")
     return 0 if parts and all(part["pid"] for part in parts) else 1
 
 
@@ -110,6 +113,9 @@ def main() -> int:
     begin = time.monotonic()
     say = (lambda line: None) if options.quiet else (lambda line: print(line, flush=True))
     try:
+        if options.command == "status" and not os.path.isdir(options.folder):
+            print("no stack")
+            return 1
         stack = Launcher(options.folder, options.tools, say)
         if options.command == "psql":
             # Not under the lock: a session may last, and it changes nothing of the stack.

@@ -44,7 +44,7 @@ class Launcher:
         self._lock: int | None = None
 
     def __enter__(self) -> "Launcher":
-        make_folder(self.facts_folder)
+        os.makedirs(self.facts_folder, mode=0o700, exist_ok=True)
         self._lock = os.open(os.path.join(self.facts_folder, ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         return self
@@ -65,9 +65,15 @@ class Launcher:
 
     # Up ----------------------------------------------------------------------------------------------
 
-    def up(self, what: tuple[str, ...] = (), test: bool | None = None) -> dict:
-        """Makes and starts the named parts (all when none is named). `test` None keeps what was chosen before."""
+    def up(self, what: tuple[str, ...] = (), test: bool | None = None, fresh: bool = False) -> dict:
+        """Makes and starts the named parts (all when none is named).
+
+        `test` None keeps what was chosen before; `fresh` begins with nothing of an earlier run.
+        """
         wanted = [self.part(name) for name in what or PARTS]
+        if fresh:
+            self.clean()
+        make_folder(self.facts_folder)
         before = self.facts()
         if before is None and self.folder.exists():
             self._forget_old_stack()
