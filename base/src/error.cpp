@@ -38,6 +38,7 @@ constexpr std::array codes{
     code_row{"media_type", 415, "", 0},
     code_row{"precondition_required", 428, "", 0},
     code_row{"config_invalid", 0, "", 78},
+    code_row{"hmac_key_mismatch", 0, "", 78},
     code_row{"usage", 0, "", 2},
     code_row{"auth_failed", 0, "28P01", 0},
     code_row{"key_expired", 0, "28000", 0},
