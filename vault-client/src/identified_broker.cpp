@@ -245,7 +245,11 @@ void repeating_broker::note_denied(const failure_report& report)
 
 task<issued> repeating_broker::issue(broker_role name, write_index after)
 {
-    const auto go = [&] { return raw_->issue(name, after); };
+    std::uint64_t under = 0;
+    const auto go = [&] {
+        under = tokens_.generation();
+        return raw_->issue(name, after);
+    };
     const auto made = made_.find(name);
     const bool fresh =
         !after.empty() || (made != made_.end() && clock_.boot() < made->second + just_provisioned);
@@ -254,6 +258,7 @@ task<issued> repeating_broker::issue(broker_role name, write_index after)
         outcome<issued> result;
         try {
             auto value = co_await repeated<issued>(repeat::unsent, go);
+            value.token_generation = under;
             result.capture([&] { return std::move(value); });
         } catch (const error& why) {
             failed = why.report();

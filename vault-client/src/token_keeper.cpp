@@ -274,6 +274,11 @@ std::uint64_t token_keeper::generation() const noexcept
     return impl_->generation;
 }
 
+bool token_keeper::owns_token() const noexcept
+{
+    return impl_->who.owns_token();
+}
+
 boot_time token_keeper::ends_at() const noexcept
 {
     return impl_->ends;

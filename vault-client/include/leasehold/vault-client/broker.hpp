@@ -83,6 +83,7 @@ struct issued
     seconds duration{0};
     bool renewable = false;
     boot_time asked_at;
+    std::uint64_t token_generation = 0; // of the token it was made under (identified_broker knows it; else 0)
 };
 
 // Position in the broker's storage after a write; empty where the broker does not say.

@@ -29,8 +29,10 @@ struct lease_settings
     std::chrono::milliseconds lost_pause_least{2000}; // after a lost answer
     std::chrono::milliseconds lost_pause_most{10000};
     std::chrono::milliseconds lost_twice_pause{60000};
+    std::chrono::milliseconds fault_pause{30000};    // after a failure that only an operator can end
     std::chrono::milliseconds refused_pause{5000};   // after a fresh lease was refused; doubles
     std::chrono::milliseconds refused_window{60000}; // no third fetch within it
+    double dooming_share = 0.1; // of a doomed lease's rest, over which replacements are spread
     int calls_per_server = 4;
     std::size_t queue_per_server = 2000;
     std::chrono::milliseconds stop_limit{10000};

@@ -24,7 +24,6 @@ struct token_settings
     std::chrono::milliseconds retry_most{30000};
     std::chrono::milliseconds timer_step{1000};  // the timer is never armed further ahead
     std::chrono::milliseconds stop_limit{10000}; // for revoke-self
-    double dooming_share = 0.1; // of a doomed lease's rest, over which replacements are spread
 };
 
 // Keeps one live service token for one identity: logs in when first asked, renews at half its life, logs in
@@ -53,6 +52,7 @@ public:
     // generation.
     task<std::uint64_t> replace(std::uint64_t generation);
 
+    [[nodiscard]] bool owns_token() const noexcept;          // stop() revokes it
     [[nodiscard]] std::uint64_t generation() const noexcept; // 0: none yet
     [[nodiscard]] boot_time ends_at() const noexcept;
     [[nodiscard]] const std::vector<std::string>& policies() const noexcept;
