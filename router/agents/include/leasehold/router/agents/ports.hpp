@@ -181,6 +181,18 @@ struct renew_request
     std::string request_id;
 };
 
+struct audit_request
+{
+    audit_request() = default;
+    std::string action; // host.route_conflict
+    tenant_id tenant;   // of the verified credential
+    std::string target; // the host's id
+    std::string outcome;
+    std::string source_ip;
+    std::string request_id;
+    std::string detail = "{}";
+};
+
 // Errors of all: unavailable registry_unavailable, and what the registry says.
 class enrollment_registry
 {
@@ -201,6 +213,8 @@ public:
         host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
     ) = 0;
     virtual task<void> seen(std::vector<host_id> hosts) = 0;
+    // An event of the router's own (registry_router_audit). `detail`: a JSON object.
+    virtual task<void> audit(audit_request what) = 0;
     // Removes enrollments begun longer ago than `age` and never finished. How many.
     virtual task<std::int64_t> expire(std::chrono::milliseconds age) = 0;
 };
