@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config_value.hpp"
+#include <leasehold/base/config_value.hpp>
 
 #include <functional>
 #include <string>
@@ -30,9 +30,6 @@ const std::vector<key_row<provisioned_server_config>>& server_keys();
 
 // Sections ("registry", "registry.pool") and what they are for; "" where nothing needs saying.
 std::string_view section_comment(std::string_view section) noexcept;
-
-// The valid name that an unknown one most likely meant.
-std::string nearest_name(std::string_view unknown, const std::vector<std::string>& valid);
 
 // The variable that sets a key: LEASEHOLD__ROUTER__LANES.
 std::string variable_of(std::string_view key);

@@ -1,4 +1,4 @@
-#include "config_value.hpp"
+#include <leasehold/base/config_value.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "config_yaml.hpp"
+#include <leasehold/base/config_yaml.hpp>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>

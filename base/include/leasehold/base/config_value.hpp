@@ -1,6 +1,6 @@
 #pragma once
 
-#include "config_yaml.hpp"
+#include <leasehold/base/config_yaml.hpp>
 
 #include <optional>
 #include <string>
@@ -8,6 +8,8 @@
 
 namespace leasehold {
 
+// For every YAML file of the product (the server's and the agent's): one syntax for durations, sizes and addresses.
+//
 // What is wrong with a value, as the end of the sentence "KEY ...". Empty: nothing.
 using complaint = std::optional<std::string>;
 
@@ -54,6 +56,9 @@ std::string to_yaml(const std::vector<Item>& values)
     for (const auto& value : values) text += (text.size() > 1 ? ", " : "") + to_yaml(value);
     return text + "]";
 }
+
+// The valid name that an unknown one most likely meant.
+std::string nearest_name(std::string_view unknown, const std::vector<std::string>& valid);
 
 // What people call the type, in messages and documentation.
 enum class value_type : std::uint8_t
