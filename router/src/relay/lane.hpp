@@ -14,6 +14,10 @@
 #include <string>
 #include <thread>
 
+namespace leasehold::router {
+class buffer_pool;
+}
+
 namespace leasehold::router::relay {
 
 struct lane_settings
@@ -65,6 +69,7 @@ public:
 private:
     lane_settings settings_;
     std::shared_ptr<slot_table> slots_;
+    std::unique_ptr<buffer_pool> buffers_;
     std::unique_ptr<transport> transport_;
     std::shared_ptr<inbox> inbox_;
     std::unique_ptr<lane_core> core_;

@@ -21,10 +21,11 @@ class lane_core;
 class server_promise
 {
 public:
-    server_promise(std::shared_ptr<inbox> to, lane_core& core, pool_key key) noexcept
+    server_promise(std::shared_ptr<inbox> to, lane_core& core, pool_key key, std::uint64_t epoch) noexcept
         : to_(std::move(to))
         , core_(&core)
         , key_(key)
+        , epoch_(epoch)
     {}
     server_promise(server_promise&& other) noexcept = default;
     server_promise& operator=(server_promise&&) = delete;
@@ -40,6 +41,7 @@ private:
     std::shared_ptr<inbox> to_; // null: answered
     lane_core* core_;
     pool_key key_;
+    std::uint64_t epoch_; // of the pool: a server asked for before a kill is not taken after it
 };
 
 class server_source
@@ -85,8 +87,8 @@ public:
     // again only after the answer.
     virtual void send_cancel(
         std::shared_ptr<const server_address> where,
-        std::uint32_t backend_pid,
-        std::uint32_t backend_key,
+        wire::server_pid pid,
+        const wire::server_key& key,
         cancel_promise answer
     ) = 0;
 };

@@ -28,7 +28,7 @@ public:
     ~session_slot() { release(); }
 
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
-    [[nodiscard]] std::uint32_t client_pid() const noexcept; // sign bit clear, never 0
+    [[nodiscard]] std::uint32_t client_pid() const noexcept; // as wire::client_pid
     explicit operator bool() const noexcept { return of_ != nullptr; }
 
 private:
@@ -42,8 +42,6 @@ private:
 class slot_table : public std::enable_shared_from_this<slot_table>
 {
 public:
-    static constexpr std::uint32_t most = (1U << 17) - 1;
-
     slot_table(std::uint8_t router_number, std::uint8_t lane, std::uint32_t capacity);
     // Empty: all are taken (client_limit).
     std::optional<session_slot> reserve();
@@ -51,16 +49,13 @@ public:
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::uint32_t pid_of(std::uint32_t slot) const noexcept;
 
-    static std::uint8_t router_of(std::uint32_t pid) noexcept { return static_cast<std::uint8_t>(pid >> 23U); }
-    static std::uint8_t lane_of(std::uint32_t pid) noexcept { return static_cast<std::uint8_t>((pid >> 17U) & 63U); }
-    static std::uint32_t slot_of(std::uint32_t pid) noexcept { return pid & most; }
-
 private:
     friend class session_slot;
     void give_back(std::uint32_t slot) noexcept;
 
     const std::uint32_t capacity_;
-    const std::uint32_t prefix_;
+    const std::uint8_t router_number_;
+    const std::uint8_t lane_;
     mutable std::mutex mutex_;
     std::uint32_t fresh_ = 1; // slots from here on were never used; 0 never is, so that no pid is 0
     std::vector<std::uint32_t> free_;

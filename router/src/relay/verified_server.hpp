@@ -3,11 +3,14 @@
 #include "relay/pool_key.hpp"
 #include "transport/connected_socket.hpp"
 
+#include <leasehold/router/wire/cancel_key.hpp>
+
 #include <sys/socket.h>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,8 +48,8 @@ public:
 struct verified_server
 {
     connected_socket socket;
-    std::uint32_t backend_pid = 0; // 0: it sent no key, so it cannot be cancelled
-    std::uint32_t backend_key = 0;
+    wire::server_pid pid;
+    std::optional<wire::server_key> key; // empty: it sent none, so it cannot be cancelled
     std::shared_ptr<const parameter_set> parameters;
     std::shared_ptr<const server_address> address;
     lease_number lease;

@@ -61,10 +61,14 @@ public:
     [[nodiscard]] virtual std::size_t pending(handle h) const noexcept = 0;
     // Waits until `deadline` at most, delivers what came, flushes what was gathered.
     virtual void turn(boot_time deadline) noexcept = 0;
+    // The clock, read when the present (or last) turn() had waited.
+    [[nodiscard]] virtual boot_time now() const noexcept = 0;
     // Closes at once; what was not flushed is lost.
     virtual void remove(handle h) noexcept = 0;
-    // Lets what was sent go out (5 s at most), then closes. The endpoint is not called again.
-    virtual void finish(handle h) noexcept = 0;
+    // Lets what was sent go out (at once or not at all when not patient, else within 5 s), then closes. The endpoint
+    // is not called again.
+    enum class patience : std::uint8_t { some, none };
+    virtual void finish(handle h, patience how) noexcept = 0;
     // Ends the present or the next turn() early. Any thread.
     virtual void wake() noexcept = 0;
 
@@ -72,6 +76,7 @@ public:
     static constexpr std::size_t bytes_per_turn = std::size_t{64} * 1024;
 };
 
-std::unique_ptr<transport> make_epoll_transport();
+class buffer_pool;
+std::unique_ptr<transport> make_epoll_transport(buffer_pool& buffers, const clock_source& clock);
 
 } // namespace leasehold::router
