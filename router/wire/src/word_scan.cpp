@@ -48,6 +48,21 @@ constexpr bool is_digit(char c) noexcept
     return c >= '0' && c <= '9';
 }
 
+// One look-up a byte: this loop sees every query.
+constexpr auto word_bytes = [] {
+    std::array<bool, 256> table{};
+    for (int i = 0; i < 256; ++i) {
+        const auto c = static_cast<char>(static_cast<unsigned char>(i));
+        table[static_cast<std::size_t>(i)] = begins_word(c) || is_digit(c);
+    }
+    return table;
+}();
+
+constexpr bool continues_word(char c) noexcept // but for the dollar sign, which in_word() judges
+{
+    return word_bytes[static_cast<unsigned char>(c)];
+}
+
 constexpr char folded(char c) noexcept
 {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -64,7 +79,17 @@ void word_scan::feed(std::string_view piece) noexcept
 {
     piece = piece.substr(0, text_max - seen_);
     seen_ += piece.size();
-    for (const char c : piece) step(c);
+    while (!piece.empty()) {
+        if (state_ == state::word) { // most of any text: taken in runs
+            const auto* const end = std::find_if_not(piece.begin(), piece.end(), continues_word);
+            const auto run = static_cast<std::size_t>(end - piece.begin());
+            for (const char c : piece.substr(0, std::min(run, word_max + 1))) add_to_word(c);
+            piece.remove_prefix(run);
+            if (piece.empty()) return;
+        }
+        step(piece.front());
+        piece.remove_prefix(1);
+    }
 }
 
 void word_scan::finish() noexcept
@@ -110,7 +135,7 @@ void word_scan::in_text(char c) noexcept
 {
     const char before = std::exchange(last_, c);
     const bool is_unicode = std::exchange(after_u_ampersand_, false);
-    if (begins_word(c) || is_digit(c)) {
+    if (continues_word(c)) {
         begin_word(state::word);
         add_to_word(c);
         return;
@@ -157,7 +182,7 @@ void word_scan::add_to_word(char c) noexcept
 
 void word_scan::in_word(char c) noexcept
 {
-    if (begins_word(c) || is_digit(c) || (c == '$' && !is_ambiguous_)) {
+    if (continues_word(c) || (c == '$' && !is_ambiguous_)) {
         add_to_word(c);
         return;
     }

@@ -201,7 +201,8 @@ TEST(RowReaders, StopAtABrokenBody)
         EXPECT_FALSE(row.ok());
     }
     for (const auto length : {"\x7f\xff\xff\xff"sv, "\xff\xff\xff\xfe"sv, "\x80\0\0\0"sv}) {
-        data_row_reader row(std::string("\0\x01"sv) + std::string(length));
+        const auto claim = std::string("\0\x01"sv) + std::string(length);
+        data_row_reader row(claim);
         EXPECT_FALSE(row.next());
         EXPECT_FALSE(row.ok());
     }
