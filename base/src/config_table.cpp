@@ -174,6 +174,7 @@ server_key(std::string_view name, At at, std::string_view comment, Check check =
 }
 
 // A macro, because only the preprocessor can turn a member path into a function of it.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a member path cannot stand in parentheses
 #define LEASEHOLD_AT(member)                                                                                 \
     [](auto& of) -> auto&                                                                                    \
     {                                                                                                        \

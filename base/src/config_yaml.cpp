@@ -108,7 +108,7 @@ private:
             done.node.items = std::move(done.children);
         } else {
             for (std::size_t i = 0; i + 1 < done.children.size(); i += 2)
-                done.node.entries.emplace_back(std::move(done.children[i]), std::move(done.children[i + 1]));
+                done.node.entries.push_back({std::move(done.children[i]), std::move(done.children[i + 1])});
         }
         add(std::move(done.node));
     }

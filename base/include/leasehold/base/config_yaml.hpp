@@ -4,10 +4,11 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace leasehold {
+
+struct yaml_entry;
 
 // One value of the file as it stood there, with its line: what the key table reads from. A variable or a flag
 // becomes the same thing, with line 0.
@@ -25,7 +26,13 @@ struct yaml_node
     bool is_quoted = false; // a quoted "true" is text, not a boolean
     int line = 0;
     std::vector<yaml_node> items;
-    std::vector<std::pair<yaml_node, yaml_node>> entries; // in the file's order, duplicates kept
+    std::vector<yaml_entry> entries; // in the file's order, duplicates kept
+};
+
+struct yaml_entry
+{
+    yaml_node key;
+    yaml_node value;
 };
 
 // The one document of the text. Anchors, aliases, tags and a second document become problems; so does what is
