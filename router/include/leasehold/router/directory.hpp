@@ -172,6 +172,8 @@ public:
     [[nodiscard]] const installation_id& installation() const noexcept;
     [[nodiscard]] std::int64_t applied_change() const noexcept;
     [[nodiscard]] directory_counts count() const noexcept;
+    // Walks all hosts: for passes that run seldom.
+    [[nodiscard]] std::vector<host_id> hosts_in_state(std::string_view state) const;
 
 private:
     friend class directory_keeper;
