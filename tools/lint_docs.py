@@ -65,6 +65,7 @@ def raised_codes(root):
         pairs = [(m[2], m[1], m.start()) for m in re.finditer(r'error_kind::(\w+)\s*,\s*(?:std::string\(\s*)?"([a-z][a-z0-9_]*)"', text)]
         pairs += [(m[1], m[2], m.start()) for m in re.finditer(r'"([a-z][a-z0-9]*_[a-z0-9_]*)"\s*,\s*error_kind::(\w+)(?!\s*,\s*"[a-z0-9]+(?:_[a-z0-9]+)+")\b', text)]
         pairs += [(m[1], "invalid", m.start()) for m in re.finditer(r'"(secret_file_\w+)"', text)]
+        pairs += [(m[1], "invalid", m.start()) for m in re.finditer(r'\bfail\(\s*(?:code\.empty\(\) \? )?"([a-z]+_[a-z_]+)"', text)]
         if path == "base/src/license.cpp":
             pairs += [(m[1], "unlicensed", m.start()) for m in re.finditer(r'(?:refuse\(\s*|license_refusal\{\s*)"(license_\w+)"', text)]
         for code, kind, at in pairs:
