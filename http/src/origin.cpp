@@ -30,8 +30,9 @@ std::optional<origin> origin::parse(std::string_view url)
     made.tls = tls;
     made.port = tls ? 443 : 80;
     if (whole.has_port()) {
-        if (whole.port_number() == 0) return std::nullopt;
-        made.port = whole.port_number();
+        made.port = whole.port_number();  // 65535 for what is larger
+        const bool is_exact = std::to_string(made.port) == std::string(whole.port());
+        if (made.port == 0 || !is_exact) return std::nullopt;
     }
     // A literal v6 address is [::1] in a URL and ::1 to a resolver.
     std::string host(whole.host());
