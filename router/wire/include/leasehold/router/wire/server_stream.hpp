@@ -82,7 +82,7 @@ struct server_event
 class server_stream
 {
 public:
-    static constexpr std::size_t fact_size_max = 8 * 1024;
+    static constexpr std::size_t fact_size_max = std::size_t{8} * 1024;
 
     enum class phase : std::uint8_t
     {

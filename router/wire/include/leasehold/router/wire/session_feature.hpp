@@ -63,7 +63,7 @@ private:
 class word_scan
 {
 public:
-    static constexpr std::size_t text_max = 64 * 1024;
+    static constexpr std::size_t text_max = std::size_t{64} * 1024;
 
     void begin() noexcept { *this = word_scan{}; }
     // Features found up to here; call finish() after the last piece.
