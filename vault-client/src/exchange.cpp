@@ -261,12 +261,11 @@ task<answer> exchange::attempt(call what)
     for (std::size_t left = nodes_.size();; --left) {
         node* at = &nodes_.first();
         if (!what.any_node) {
-            auto* const picked = co_await nodes_.pick();
+            auto* picked = co_await nodes_.pick();
             at = picked;
         }
         try {
             auto result = co_await send_to(*at, what);
-            if (what.is_secret) wipe(what.body);
             co_return result;
         } catch (const error& why) {
             // Not a byte was sent: the next node, at once.

@@ -13,6 +13,14 @@ namespace leasehold::vault_client {
 
 struct call
 {
+    call(const call&) = delete;
+    call& operator=(const call&) = delete;
+    call(call&&) = default;
+    call& operator=(call&&) = default;
+    ~call()
+    {
+        if (is_secret) wipe(body);
+    }
     call(call_kind of, http::method with, std::string at) : kind(of), verb(with), path(std::move(at)) {}
 
     call_kind kind;
