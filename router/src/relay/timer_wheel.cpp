@@ -12,11 +12,11 @@ std::uint64_t timer_wheel::tick_of(boot_time at) const noexcept
     return static_cast<std::uint64_t>((at - start_) / step);
 }
 
-void timer_wheel::place(timer& one) noexcept
+void timer_wheel::place(timer& one, std::uint64_t earliest) noexcept
 {
     one.hook_.unlink();
     // One step later than its own, so that it never fires early.
-    const auto wanted = std::max(tick_of(one.due_) + 1, tick_ + 1);
+    const auto wanted = std::max(tick_of(one.due_) + 1, earliest);
     const auto ahead = wanted - tick_;
     if (ahead < slots) {
         levels_[0][wanted % slots].push_back(one.hook_, one);
@@ -49,11 +49,7 @@ void timer_wheel::turn_slot(slot& from) noexcept
 {
     slot moved;
     while (auto* const one = from.pop_front()) moved.push_back(one->hook_, *one);
-    while (auto* const one = moved.pop_front()) {
-        --tick_; // what is due at this very tick still fires in it
-        place(*one);
-        ++tick_;
-    }
+    while (auto* const one = moved.pop_front()) place(*one, tick_); // this very tick is yet to fire
 }
 
 boot_time timer_wheel::next_due() const noexcept

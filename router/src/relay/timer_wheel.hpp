@@ -48,7 +48,7 @@ public:
         one.call_ = [](void* to) { (static_cast<T*>(to)->*Call)(); };
         one.owner_ = &owner;
         one.due_ = due;
-        place(one);
+        place(one, tick_ + 1);
     }
     static void disarm(timer& one) noexcept { one.hook_.unlink(); }
 
@@ -61,7 +61,7 @@ private:
     using slot = intrusive_list<timer>;
     static constexpr std::uint64_t slots = 256;
 
-    void place(timer& one) noexcept;
+    void place(timer& one, std::uint64_t earliest) noexcept;
     void turn_slot(slot& from) noexcept;
     [[nodiscard]] std::uint64_t tick_of(boot_time at) const noexcept;
 
