@@ -150,7 +150,8 @@ task<std::string> slow_within(pool& from, std::chrono::milliseconds limit, std::
     });
     std::string out = "late";
     try {
-        out = co_await with_timeout(std::move(work), limit, "too_late");
+        auto text = co_await with_timeout(std::move(work), limit, "too_late");
+        out = std::move(text);
     } catch (const error& e) {
         if (e.code() != "too_late") throw;
     }
@@ -175,7 +176,7 @@ task<void> hurried(pool& from, std::atomic<int>& ended, std::chrono::nanoseconds
         return backend_of(tx);
     });
     try {
-        (void)co_await with_timeout(std::move(work), limit, "too_late");
+        co_await with_timeout(std::move(work), limit, "too_late");
     } catch (const error& e) {
         if (e.code() != "too_late" && e.code() != "database_busy") throw;
     }

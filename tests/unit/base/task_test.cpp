@@ -189,7 +189,8 @@ task<std::string> raced(std::chrono::nanoseconds wait, std::chrono::nanoseconds 
     std::string out = "late";
     auto work = text_after(wait, "a text that is too long for the small string buffer");
     try {
-        out = co_await with_timeout(std::move(work), limit, "too_late");
+        auto text = co_await with_timeout(std::move(work), limit, "too_late");
+        out = std::move(text);
     } catch (const error& e) {
         if (e.code() != "too_late") throw;
     }
