@@ -39,7 +39,11 @@ SQL = re.compile(
     r"|(?:grant|revoke)\s+\S+.*\s(?:on|to|from)\s|with\s+\w+\s+as\s*\()",
     re.I | re.S,
 )
-SQL_STANDS = ("registry/", "migrations/", "router/agents/", "control-plane/src/servers/", "database/src/", "tests/", "bench/")
+SQL_STANDS = (
+    "registry/", "migrations/", "router/agents/", "database/src/", "tests/", "bench/",
+    "control-plane/src/servers/",  # what provisioning does to a server
+    "control-plane/src/tenant_data.cpp",  # what the API reads of a tenant, through the router
+)
 STRING = re.compile(r'(?:u8|[uUL])?R"(?P<mark>[^()\\\s]{0,16})\((?P<raw>.*?)\)(?P=mark)"|"(?P<plain>(?:\\.|[^"\\\n])*)"', re.S)
 
 
