@@ -22,6 +22,9 @@ constexpr query list_hosts{"hosts_list", "select " LEASEHOLD_HOST_COLUMNS R"(
 constexpr query host_ids{"hosts_ids", R"(
     select id from public.registry_host where tenant_id = $1::uuid and state not in ('enrolling', 'revoked') order by id)"};
 
+constexpr query count_foreign{"hosts_count_foreign", R"(
+    select count(*) as n from public.registry_host where tenant_id <> $1::uuid and id = any($2::uuid[]))"};
+
 constexpr query find_host{"host_find", "select " LEASEHOLD_HOST_COLUMNS " where tenant_id = $1::uuid and id = $2::uuid"};
 
 constexpr query lock_host{"host_lock", R"(
@@ -61,6 +64,15 @@ task<std::vector<host_id>> hosts::ids(tenant_id tenant)
         std::vector<host_id> found;
         for (const auto& row : tx.find_all(host_ids, tenant)) found.push_back(row.get<host_id>("id"));
         return found;
+    });
+}
+
+task<std::int64_t> hosts::count_of_others(tenant_id tenant, std::vector<host_id> ids)
+{
+    std::vector<std::string> texts;
+    for (const auto& id : ids) texts.push_back(id.to_string());
+    co_return co_await pool_.run([&](transaction& tx) {
+        return tx.get_one(count_foreign, tenant, database::to_array(texts)).get<std::int64_t>("n");
     });
 }
 

@@ -8,8 +8,8 @@ namespace leasehold::control_plane::operations {
 
 task<std::function<std::unique_ptr<database::session>(const std::string&)>> facilities::opener(registry::server at)
 {
-    auto where = std::make_shared<database::endpoint>();
-    *where = co_await access.provisioner(std::move(at));
+    auto resolved = co_await access.provisioner(std::move(at));
+    auto where = std::make_shared<database::endpoint>(std::move(resolved));
     co_return [where](const std::string& database) {
         auto inside = where->clone();
         inside.database = database;

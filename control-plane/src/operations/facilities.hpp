@@ -17,17 +17,8 @@
 namespace leasehold::control_plane::operations {
 
 // What operations work with. Owned by the control plane; everything outlives the runner. Used on its lane.
-class facilities
+struct facilities
 {
-public:
-    facilities(
-        registry::tenants& tenants, registry::servers& servers, registry::installation& installation,
-        vault_client::broker& broker, servers::access& access, worker_pool& workers, const migrations::chain& tenant_chain,
-        std::string owner)
-        : tenants(tenants), servers(servers), installation(installation), broker(broker), access(access),
-          workers(workers), tenant_chain(tenant_chain), owner(std::move(owner))
-    {}
-
     // Runs `work(session)` on a worker with a fresh connection of the provisioner. Tries the next password when the current
     // one is refused, since a rotation may be half done.
     template <class Work>
@@ -57,7 +48,7 @@ public:
     servers::access& access;
     worker_pool& workers;
     const migrations::chain& tenant_chain;
-    std::string owner;
+    std::string owner;  // of claims that outlive a call: this process
     int connection_limit = 50 + 16;
 };
 
@@ -82,7 +73,8 @@ task<std::invoke_result_t<Work&, database::session&>> facilities::with_provision
     };
     co_await workers.run([&] { attempt(); });
     if (refused) {
-        where = co_await access.provisioner_with_next(at, database);
+        auto next = co_await access.provisioner_with_next(at, database);
+        where = std::move(next);
         refused = false;
         co_await workers.run([&] { attempt(); });
     }

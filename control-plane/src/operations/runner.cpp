@@ -84,15 +84,16 @@ task<void> runner::work()
 {
     boost::system::error_code woken;
     while (!stopping_) {
-        std::optional<registry::operation> next;
+        bool found = false;
         try {
-            next = co_await store_.claim(owner_, settings_.lease);
-            if (next) co_await run(std::move(*next));
+            auto claimed = co_await store_.claim(owner_, settings_.lease);
+            found = claimed.has_value();
+            if (claimed) co_await run(std::move(*claimed));
         } catch (const std::exception& failed) {
-            next.reset();
+            found = false;
             log::failure("operation.worker_failed", failed);
         }
-        if (next || stopping_) continue;
+        if (found || stopping_) continue;
         idle_.expires_after(settings_.poll);
         co_await idle_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     }
@@ -167,7 +168,8 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
         bool lost = false;
         try {
             co_await store_.step_started(id, fence, name);
-            output = co_await kind.run_step(name, context);
+            auto left = co_await kind.run_step(name, context);
+            output = std::move(left);
         } catch (const must_wait& later) {
             waiting_for = later.what_for();
             pause = later.pause();

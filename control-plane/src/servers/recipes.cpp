@@ -14,6 +14,7 @@ using database::query;
 using database::transaction;
 
 constexpr int version_16 = 160000;
+constexpr std::string_view probe_login = "leasehold_probe_login";
 
 // The 21 advisory lock functions, the same on 15 and 17, each as (bigint) and (int,int), and the one without arguments.
 constexpr std::array<std::string_view, 10> advisory_locks{
@@ -701,6 +702,52 @@ void drop_placement_roles(
 std::vector<std::string> roles_left(session& maintenance, const std::string& tid)
 {
     return names_in(maintenance, tenant_roles, tid);
+}
+
+void create_probe(session& maintenance)
+{
+    drop_probe(maintenance);
+    const int version = maintenance.server_version();
+    maintenance.in_transaction([&](transaction& tx) {
+        create_role(tx, probe_login, "nologin noinherit");
+        if (version >= version_16) {
+            grant_membership(tx, probe_login, broker_role_login, "admin true, inherit false, set false", version);
+        }
+    });
+    maintenance.run_plain("create database leasehold_probe template leasehold_base strategy wal_log allow_connections false");
+    maintenance.run_plain("revoke all on database leasehold_probe from public");
+    maintenance.run_plain("grant connect on database leasehold_probe to leasehold_probe_login");
+    maintenance.run_plain("alter database leasehold_probe allow_connections true");
+}
+
+std::vector<std::string> probe_creation_statements(int server_version)
+{
+    std::vector<std::string> statements{
+        "CREATE ROLE \"{{name}}\" LOGIN INHERIT PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' IN ROLE "
+        "leasehold_probe_login"};
+    if (server_version >= version_16) {
+        statements.emplace_back(
+            "GRANT \"{{name}}\" TO leasehold_provisioner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
+        );
+    }
+    return statements;
+}
+
+bool is_probe_over(session& maintenance, session& lease, const std::string& username)
+{
+    bool alive = true;
+    try {
+        lease.in_transaction([](transaction& tx) { tx.run_script("select 1"); });
+    } catch (const error&) {
+        alive = false;
+    }
+    return !alive && !look(maintenance, [&](transaction& tx) { return role_exists(tx, username); });
+}
+
+void drop_probe(session& maintenance)
+{
+    maintenance.run_plain("drop database if exists leasehold_probe with (force)");
+    maintenance.run_plain("drop role if exists leasehold_probe_login");
 }
 
 sweep_counts sweep(session& maintenance, const open_inside& open_database, std::chrono::seconds expired_for)

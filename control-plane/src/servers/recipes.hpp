@@ -80,6 +80,14 @@ void drop_placement_roles(
     const std::function<std::unique_ptr<session>(const std::string& database)>& open_database);
 std::vector<std::string> roles_left(session& maintenance, const std::string& tid);
 
+// Bootstrap's proof: a database and a login chain of its own that come and go.
+inline constexpr std::string_view probe_database = "leasehold_probe";
+void create_probe(session& maintenance);
+std::vector<std::string> probe_creation_statements(int server_version);
+// The lease's session has ended and its role is gone.
+bool is_probe_over(session& maintenance, session& lease, const std::string& username);
+void drop_probe(session& maintenance);
+
 // What the sweeper finds and ends: lease logins past their end, NOLOGIN ones, sessions without role.
 struct sweep_counts
 {

@@ -65,6 +65,8 @@ public:
 
     task<std::vector<host>> list(tenant_id tenant, std::optional<host_id> after, int limit);
     task<std::vector<host_id>> ids(tenant_id tenant);
+    // How many of these belong to other tenants.
+    task<std::int64_t> count_of_others(tenant_id tenant, std::vector<host_id> ids);
     task<host> get(tenant_id tenant, host_id id);  // not_found host_not_found
     // conflict host_state where `from` does not hold. Returns the change id routers must reach.
     task<std::int64_t> set_state(

@@ -1,0 +1,74 @@
+#include "operations/sweeper.hpp"
+
+#include <leasehold/base/error.hpp>
+#include <leasehold/base/log.hpp>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace leasehold::control_plane::operations {
+
+sweeper::sweeper(asio::io_context& on, facilities& with, sweeper_settings settings)
+    : on_(on), with_(with), settings_(settings), timer_(on)
+{}
+
+void sweeper::start()
+{
+    running_ = true;
+    spawn(on_, "sweeper", run());
+}
+
+task<void> sweeper::stop()
+{
+    stopping_ = true;
+    timer_.cancel();
+    while (running_) co_await sleep_for(std::chrono::milliseconds(10));
+}
+
+task<void> sweeper::run()
+{
+    boost::system::error_code woken;
+    while (!stopping_) {
+        timer_.expires_after(settings_.interval);
+        co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        if (stopping_) break;
+        try {
+            co_await sweep_all();
+        } catch (const std::exception& failed) {
+            log::failure("sweeper.failed", failed);
+        }
+    }
+    running_ = false;
+}
+
+task<void> sweeper::sweep_all()
+{
+    const auto all = co_await with_.servers.list();
+    for (const auto& server : all) {
+        if (stopping_) co_return;
+        if (!server.broker_config) continue;
+        try {
+            co_await sweep_one(server);
+        } catch (const std::exception& failed) {
+            log::failure("sweeper.server_failed", failed, {{"server", server.name}});
+        }
+    }
+}
+
+task<void> sweeper::sweep_one(registry::server at)
+{
+    const auto open_inside = co_await with_.opener(at);
+    const auto done = co_await with_.with_provisioner(at, std::string(), [&](database::session& maintenance) {
+        return servers::sweep(maintenance, open_inside, settings_.expired_for);
+    });
+    if (done.expired_dropped + done.blocked_dropped + done.sessions_ended == 0 && done.still_blocked.empty()) co_return;
+    log::warn(
+        "sweeper.swept", {{"server", at.name},
+                          {"expired", done.expired_dropped},
+                          {"blocked", done.blocked_dropped},
+                          {"sessions", done.sessions_ended},
+                          {"still_blocked", done.still_blocked.size()}}
+    );
+}
+
+}  // namespace leasehold::control_plane::operations
