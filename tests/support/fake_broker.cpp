@@ -55,7 +55,10 @@ int fake_broker::calls(const std::string& call) const
 void fake_broker::expire()
 {
     const auto now = clock_.boot();
+    if (now == expired_at_ && tokens_.size() == expired_tokens_) return;  // nothing can have ended since
     std::erase_if(tokens_, [&](const auto& row) { return row.second.ends <= now; });
+    expired_at_ = now;
+    expired_tokens_ = tokens_.size();
     std::erase_if(leases_, [&](const auto& row) {
         return row.second.ends <= now || !tokens_.contains(row.second.token);
     });

@@ -114,6 +114,8 @@ private:
     std::set<std::string> held_;
     std::map<std::string, int> calls_;
     std::string wrong_role_;
+    boot_time expired_at_{};
+    std::size_t expired_tokens_ = 0;
     bool sealed_ = false;
     int serial_ = 0;
 };
