@@ -41,6 +41,12 @@ std::optional<error> error_of(const std::function<void()>& call)
     return std::nullopt;
 }
 
+std::string code_of(const std::function<void()>& call)
+{
+    const auto why = error_of(call);
+    return why ? why->code() : "nothing was thrown";
+}
+
 // Holds one worker until it is let go.
 class blocker
 {
@@ -113,8 +119,9 @@ task<void> failing(pool& from)
 TEST_F(Pool, WhatTheWorkThrowsComesBackAndTheWorkerGoesOn)
 {
     pool from(database.endpoint(), 1, 8);
-    EXPECT_EQ(error_of([&] { run(failing(from)); })->code(), "no_luck");
-    EXPECT_EQ(error_of([&] { from.run_blocking([](transaction& tx) { (void)tx.run_rows("nonsense"); }); })->kind(), error_kind::internal);
+    EXPECT_EQ(code_of([&] { run(failing(from)); }), "no_luck");
+    EXPECT_EQ(
+        code_of([&] { from.run_blocking([](transaction& tx) { (void)tx.run_rows("nonsense"); }); }), "database_error");
     EXPECT_GT(from.run_blocking([](transaction& tx) { return backend_of(tx); }), 0);
 }
 
@@ -132,7 +139,7 @@ TEST_F(Pool, AFullQueueIsRefusedAtOnce)
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->code(), "database_busy");
     EXPECT_EQ(refused->kind(), error_kind::unavailable);
-    EXPECT_EQ(error_of([&] { run(failing(from)); })->code(), "database_busy");
+    EXPECT_EQ(code_of([&] { run(failing(from)); }), "database_busy");
     hold.release();
     for (auto& one : waiting) EXPECT_GT(one.get(), 0);
     EXPECT_EQ(from.queued(), 0U);
@@ -305,7 +312,7 @@ TEST_F(Pool, JoinEndsWhatWasTakenOnAndRefusesMore)
     hold->release();
     EXPECT_GT(waiting.get(), 0);
     joined.get();
-    EXPECT_EQ(error_of([&] { from.run_blocking([](transaction&) {}); })->code(), "database_busy");
+    EXPECT_EQ(code_of([&] { from.run_blocking([](transaction&) {}); }), "database_busy");
 }
 
 }  // namespace
