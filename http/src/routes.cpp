@@ -150,7 +150,9 @@ admission routes::admit(const incoming& head) const
     made.reads_body = at.matched != nullptr;
     if (at.matched == nullptr) return made;
     made.body_limit = at.matched->body_limit_ != 0 ? at.matched->body_limit_ : settings_.body_limit;
-    made.memory = std::max(made.body_limit, at.matched->unpacked_limit_);
+    if (equal_without_case(head.fields.find("Content-Encoding").value_or(""), "gzip")) {
+        made.unpacked = at.matched->unpacked_limit_;
+    }
     return made;
 }
 

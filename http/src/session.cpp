@@ -167,7 +167,7 @@ private:
             co_await refuse(what, read_end::too_large, state);
             co_return;
         }
-        const std::size_t bytes = reader_.has_body() ? std::max(admission.memory, admission.body_limit) : 0;
+        const std::size_t bytes = reader_.has_body() ? length.value_or(admission.body_limit) + admission.unpacked : 0;
         if (host_.bodies + bytes > host_.settings.bodies_limit) {
             const error busy(error_kind::unavailable, "server_busy", "too many requests are in progress: try again");
             state.is_clean = !reader_.has_body();

@@ -304,11 +304,13 @@ TEST(Routes, CountWhatTheyAnswered)
 TEST(Routes, TellTheListenerWhatToRead)
 {
     thing_service service;
-    const incoming inventory(method::put, "/api/v1/inventory/dmi");
+    incoming inventory(method::put, "/api/v1/inventory/dmi");
     const auto known = service.table.admit(inventory);
     EXPECT_TRUE(known.reads_body);
     EXPECT_EQ(known.body_limit, 1000U);
-    EXPECT_EQ(known.memory, 100000U);
+    EXPECT_EQ(known.unpacked, 0U);
+    inventory.fields.set("Content-Encoding", "gzip");
+    EXPECT_EQ(service.table.admit(inventory).unpacked, 100000U);
     const incoming nowhere(method::put, "/nowhere");
     EXPECT_FALSE(service.table.admit(nowhere).reads_body);
 }
