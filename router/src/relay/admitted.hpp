@@ -16,7 +16,15 @@ namespace leasehold::router::relay {
 // Whose right a session uses: what a kill names.
 struct principal
 {
-    enum class kind_of : std::uint8_t { none, key, host, grant, ticket, certificate };
+    enum class kind_of : std::uint8_t
+    {
+        none,
+        key,
+        host,
+        grant,
+        ticket,
+        certificate
+    };
     kind_of kind = kind_of::none;
     uuid id;
     friend auto operator<=>(const principal&, const principal&) = default;
@@ -31,8 +39,8 @@ struct principal_hash
 };
 
 // A client that may use one tenant, handed from a front lane to a relay lane, once. Move-only.
-// The front lane has sent AuthenticationOk; the relay sends ParameterStatus, BackendKeyData and ReadyForQuery,
-// after the first server login of the pool if that one's parameters are not known yet.
+// The front lane has sent AuthenticationOk; the relay sends ParameterStatus, BackendKeyData and
+// ReadyForQuery, after the first server login of the pool if that one's parameters are not known yet.
 struct admitted
 {
     connected_socket socket;
@@ -44,14 +52,14 @@ struct admitted
     std::string tid;        // for log lines
     std::string request_id; // for DETAIL of errors
 
-    // Settings the client brought (start-up parameters and options, white-listed and checked for form). They are SET
-    // on each server connection before it serves this session, unless it has just these; the reported values in the
-    // ParameterStatus set are replaced by them.
+    // Settings the client brought (start-up parameters and options, white-listed and checked for form). They
+    // are SET on each server connection before it serves this session, unless it has just these; the reported
+    // values in the ParameterStatus set are replaced by them.
     parameter_set settings;
     bool session_mode = false; // keeps its server from the first query to the end
     boot_time login_until = boot_time::max();
     boot_time ends_at = boot_time::max(); // of the credential; session_revoked then
-    std::string early;                    // bytes that the front lane read after the last message of the login
+    std::string early; // bytes that the front lane read after the last message of the login
 };
 
 } // namespace leasehold::router::relay

@@ -28,7 +28,8 @@ public:
     // What send() of the server connection had left over has gone out.
     virtual void on_server_writable() noexcept = 0;
     // Your settings are in place; or the server refused them.
-    virtual void on_settings(bool is_applied, std::string_view sqlstate, std::string_view message) noexcept = 0;
+    virtual void
+    on_settings(bool is_applied, std::string_view sqlstate, std::string_view message) noexcept = 0;
     // The server connection is no longer yours. `is_told`: its own FATAL was passed on already.
     virtual void on_server_gone(const refusal& why, bool is_told) noexcept = 0;
 

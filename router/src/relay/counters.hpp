@@ -17,6 +17,10 @@ public:
     {
         value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
     }
+    void raise_to(std::uint64_t amount) noexcept
+    {
+        if (amount > get()) value_.store(amount, std::memory_order_relaxed);
+    }
     [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:
@@ -43,9 +47,10 @@ struct counters
     tally cancels;
     tally sessions_killed;
     tally lease_cuts;
-    tally checkout_waits;        // borrows that had to wait
-    tally checkout_nanoseconds;  // their sum
-    tally longest_turn_nanoseconds;
+    tally checkout_waits;           // borrows that had to wait
+    tally checkout_nanoseconds;     // their sum
+    tally busy_nanoseconds;         // of the thread, for lane_busy_ratio
+    tally longest_turn_nanoseconds; // between two waits, since the start
 };
 
 } // namespace leasehold::router::relay

@@ -6,7 +6,8 @@
 
 namespace leasehold::router::relay {
 
-// Offers what is held, piece by piece, to `take`, which answers how many bytes it used up. Stops when it used none.
+// Offers what is held, piece by piece, to `take`, which answers how many bytes it used up. Stops when it used
+// none.
 template <class Take>
 void offer_held(byte_queue& held, buffer_pool& buffers, Take&& take)
 {

@@ -11,18 +11,19 @@
 
 namespace leasehold::router::relay {
 
-// What an internal client gets: all bytes the server sent for the batch, from its first message to ReadyForQuery.
+// What an internal client gets: all bytes the server sent for the batch, from its first message to
+// ReadyForQuery.
 struct internal_reply
 {
     std::string bytes;
-    char transaction = 'I';  // of ReadyForQuery: I, T, E
-    std::uint64_t link = 0;  // not 0: the server connection is kept for the next call that names it
+    char transaction = 'I'; // of ReadyForQuery: I, T, E
+    std::uint64_t link = 0; // not 0: the server connection is kept for the next call that names it
 };
 
-// A batch of messages of our own (agent gateway, tickets) that goes through the same pools and limits as a client's,
-// without a socket. `batch` ends in exactly one Sync or is exactly one Query. Parse with a name is not allowed.
-// `done` is called once, on the relay lane, and must only post; an ErrorResponse of the server is a reply, not a
-// refusal. server_lost: the outcome is unknown.
+// A batch of messages of our own (agent gateway, tickets) that goes through the same pools and limits as a
+// client's, without a socket. `batch` ends in exactly one Sync or is exactly one Query. Parse with a name is
+// not allowed. `done` is called once, on the relay lane, and must only post; an ErrorResponse of the server
+// is a reply, not a refusal. server_lost: the outcome is unknown.
 struct internal_call
 {
     pool_key pool;

@@ -20,7 +20,8 @@ bool is_sound(std::string_view batch) noexcept
     while (!batch.empty()) {
         const auto event = stream.next(batch);
         if (event.what != wire::client_event::kind::piece || event.is_copy()) return false;
-        if (event.begins && event.message == wire::client_message::parse && !event.statement.empty()) return false;
+        if (event.begins && event.message == wire::client_message::parse && !event.statement.empty())
+            return false;
         if (event.begins && event.owes_ready()) ++ready;
         is_last = event.owes_ready();
         batch.remove_prefix(event.size);

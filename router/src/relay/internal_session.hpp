@@ -14,8 +14,8 @@ namespace leasehold::router::relay {
 class lane_core;
 class pool;
 
-// One call of our own on its way through a pool; afterwards, if it was kept, the holder of its server connection
-// until the next call of the link. Owner: the lane. Lane only.
+// One call of our own on its way through a pool; afterwards, if it was kept, the holder of its server
+// connection until the next call of the link. Owner: the lane. Lane only.
 class internal_session final : public borrower
 {
 public:

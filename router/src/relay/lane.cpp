@@ -6,7 +6,6 @@
 #include <leasehold/router/wire/cancel_key.hpp>
 
 #include <pthread.h>
-
 #include <utility>
 
 namespace leasehold::router::relay {

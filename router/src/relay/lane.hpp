@@ -16,7 +16,7 @@
 
 namespace leasehold::router {
 class buffer_pool;
-}
+} // namespace leasehold::router
 
 namespace leasehold::router::relay {
 
@@ -29,9 +29,9 @@ struct lane_settings
     const clock_source* clock = &real_clock();
 };
 
-// One relay lane: one thread, one transport, the admitted sessions and the pools of its tenants. All functions may be
-// called from any thread; what they start happens on the lane, in the order of the calls. Callbacks run on the lane
-// and must only post. `source` and `cancels` outlive the lane.
+// One relay lane: one thread, one transport, the admitted sessions and the pools of its tenants. All
+// functions may be called from any thread; what they start happens on the lane, in the order of the calls.
+// Callbacks run on the lane and must only post. `source` and `cancels` outlive the lane.
 class lane
 {
 public:
@@ -50,14 +50,14 @@ public:
     void cancel(std::uint32_t pid, std::string key);
     void kill(kill_order order);
 
-    // From lease_events. Renewed: the same lease lives longer. Ending: lend its connections no more, close the idle
-    // ones now, the busy ones when they are given back, the rest at `by`. Ended: close all at once.
+    // From lease_events. Renewed: the same lease lives longer. Ending: lend its connections no more, close
+    // the idle ones now, the busy ones when they are given back, the rest at `by`. Ended: close all at once.
     void lease_renewed(lease_number which, boot_time ends_at);
     void lease_ending(lease_number which, boot_time by);
     void lease_ended(lease_number which);
 
-    // Ends sessions outside a transaction, spread over half of `limit`, others at the end of their transaction, the
-    // rest when `limit` has passed. `done` once no session is left.
+    // Ends sessions outside a transaction, spread over half of `limit`, others at the end of their
+    // transaction, the rest when `limit` has passed. `done` once no session is left.
     void drain(std::chrono::milliseconds limit, std::function<void()> done);
     // Ends the thread; what still lives is closed without a word. Idempotent, not from the lane itself.
     void stop();

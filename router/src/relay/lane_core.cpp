@@ -52,6 +52,10 @@ void lane_core::run_once(boot_time wait_until)
     }
     while (auto* const one = to_serve_.pop_front()) one->serve();
     bury();
+    const auto busy =
+        static_cast<std::uint64_t>(std::max<boot_clock::rep>((settings_.clock->boot() - now()).count(), 0));
+    counters_.busy_nanoseconds.add(busy);
+    counters_.longest_turn_nanoseconds.raise_to(busy);
     const bool is_idle = to_go_on_.empty() && to_serve_.empty() && !is_stopping_;
     net_.turn(is_idle ? std::min(wait_until, wheel_.next_due()) : now());
     bury();

@@ -29,8 +29,8 @@ class pool;
 class server_connection;
 class session;
 
-// What lives on a lane's thread: its sessions, pools, timers, and the loop over them. Only read_counters() and the
-// inbox are touched by others.
+// What lives on a lane's thread: its sessions, pools, timers, and the loop over them. Only read_counters()
+// and the inbox are touched by others.
 class lane_core
 {
 public:

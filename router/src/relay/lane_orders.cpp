@@ -149,8 +149,9 @@ void lane_core::drain_step() noexcept
     const bool is_late = now() >= state.end;
     std::size_t due = state.first_count;
     if (now() < state.half) {
-        const auto share = static_cast<double>((now() - state.begun).count()) /
-                           static_cast<double>(std::max<boot_clock::rep>((state.half - state.begun).count(), 1));
+        const auto share =
+            static_cast<double>((now() - state.begun).count()) /
+            static_cast<double>(std::max<boot_clock::rep>((state.half - state.begun).count(), 1));
         due = static_cast<std::size_t>(share * static_cast<double>(state.first_count)) + 1;
     }
     all_sessions_.for_each([&](session& one) {

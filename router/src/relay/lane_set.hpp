@@ -9,8 +9,8 @@
 
 namespace leasehold::router::relay {
 
-// All relay lanes of a router. A tenant's sessions and pools are on the one lane that its hash draws, so that five
-// clients do not hold five server connections where one is enough. Any thread.
+// All relay lanes of a router. A tenant's sessions and pools are on the one lane that its hash draws, so that
+// five clients do not hold five server connections where one is enough. Any thread.
 class lane_set
 {
 public:

@@ -10,8 +10,8 @@
 
 namespace leasehold::router::relay {
 
-// What a kill ends: everything of a tenant (sessions, waiters, server connections), the sessions of one principal,
-// or what uses one lease.
+// What a kill ends: everything of a tenant (sessions, waiters, server connections), the sessions of one
+// principal, or what uses one lease.
 using kill_target = std::variant<tenant_id, principal, lease_number>;
 
 struct kill_counts
@@ -32,8 +32,8 @@ struct kill_order
 {
     kill_target target;
     refusal why = refusals::session_revoked;
-    // On a relay lane, once, when every session was told and closed, every server connection closed and its cancel
-    // request answered (900 ms at most). Must only post.
+    // On a relay lane, once, when every session was told and closed, every server connection closed and its
+    // cancel request answered (900 ms at most). Must only post.
     std::function<void(kill_counts)> done;
 };
 

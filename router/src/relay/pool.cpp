@@ -3,10 +3,9 @@
 #include "relay/lane_core.hpp"
 #include "relay/session.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <sys/socket.h>
 #include <utility>
 
 namespace leasehold::router::relay {
@@ -14,7 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds before_lease_end{3};
 constexpr std::chrono::milliseconds full_queue_wait{100}; // an instant refusal makes clients hammer
-constexpr std::chrono::milliseconds trusted_idle{100};    // idle for longer: look at the socket before lending
+constexpr std::chrono::milliseconds trusted_idle{100}; // idle for longer: look at the socket before lending
 
 } // namespace
 
@@ -34,7 +33,8 @@ server_connection* pool::borrow(borrower& by) noexcept
         }
     }
     const auto room = limits_.max_waiting != 0 ? limits_.max_waiting : 4 * limits_.max_servers;
-    const auto patience = waiting_.size() < room ? limits_.checkout : std::min(limits_.checkout, full_queue_wait);
+    const auto patience =
+        waiting_.size() < room ? limits_.checkout : std::min(limits_.checkout, full_queue_wait);
     by.waits_for = this;
     by.waits_since = core_.now();
     waiting_.push_back(by.waiting, by);
@@ -52,7 +52,9 @@ void pool::leave_queue(borrower& who) noexcept
     timer_wheel::disarm(who.wait_limit);
     core_.tallies().waiting.subtract();
     const auto waited = core_.now() - who.waits_since;
-    core_.tallies().checkout_nanoseconds.add(static_cast<std::uint64_t>(std::max(waited, waited.zero()).count()));
+    core_.tallies().checkout_nanoseconds.add(
+        static_cast<std::uint64_t>(std::max(waited, waited.zero()).count())
+    );
     core_.serve_later(*this); // the last waiter of a pool may be its end
 }
 
@@ -220,7 +222,8 @@ void pool::refused(const refusal& why, std::uint64_t epoch) noexcept
     if (epoch != epoch_) return;
     --asked_for_;
     core_.serve_later(*this);
-    while (parameters_ == nullptr && !awaiting_parameters_.empty()) awaiting_parameters_.pop_front()->fail(why);
+    while (parameters_ == nullptr && !awaiting_parameters_.empty())
+        awaiting_parameters_.pop_front()->fail(why);
     if (total() > 0) return; // what there is serves the queue in its turn
     for (auto left = waiting_.size(); left > 0; --left) refuse(*waiting_.front(), why);
 }
@@ -335,7 +338,8 @@ void pool::close_idle() noexcept
 void pool::end_if_unused() noexcept
 {
     std::erase_if(terms_, [](const auto& one) { return one->servers.empty() && one->is_ending_; });
-    const bool is_used = total() > 0 || !waiting_.empty() || !awaiting_parameters_.empty() || !sessions.empty();
+    const bool is_used =
+        total() > 0 || !waiting_.empty() || !awaiting_parameters_.empty() || !sessions.empty();
     if (!is_used) core_.pool_is_unused(*this);
 }
 

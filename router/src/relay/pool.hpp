@@ -19,7 +19,11 @@ class session;
 class lease_term
 {
 public:
-    lease_term(pool& of, lease_number number, boot_time ends_at) : pool_(of), number_(number), ends_at_(ends_at) {}
+    lease_term(pool& of, lease_number number, boot_time ends_at)
+        : pool_(of)
+        , number_(number)
+        , ends_at_(ends_at)
+    {}
 
     [[nodiscard]] const lease_number& number() const noexcept { return number_; }
     [[nodiscard]] bool may_lend(boot_time now) const noexcept { return !is_ending_ && now < cut_at_; }
@@ -38,9 +42,9 @@ private:
     timer limit_;
 };
 
-// The server connections of one (tenant, class, origin) on one lane, and who waits for one. Made at the first need,
-// gone when it has no session, waiter or connection. Every operation takes constant time; walks happen only over the
-// connections of one lease at its end, and in a kill. Lane only.
+// The server connections of one (tenant, class, origin) on one lane, and who waits for one. Made at the first
+// need, gone when it has no session, waiter or connection. Every operation takes constant time; walks happen
+// only over the connections of one lease at its end, and in a kill. Lane only.
 class pool
 {
 public:
@@ -75,8 +79,8 @@ public:
     void lease_renewed(const lease_number& which, boot_time ends_at) noexcept;
     void lease_ending(const lease_number& which, boot_time by) noexcept;
     void lease_ended(const lease_number& which) noexcept;
-    // Closes every connection and refuses every waiter; servers asked for before are not taken after. Counts what
-    // it closed.
+    // Closes every connection and refuses every waiter; servers asked for before are not taken after. Counts
+    // what it closed.
     std::uint64_t cut_all(const refusal& why) noexcept;
     std::uint64_t cut_lease(const lease_number& which, const refusal& why) noexcept;
     void close_idle() noexcept;

@@ -10,7 +10,8 @@
 
 namespace leasehold::router::relay {
 
-enum class origin : std::uint8_t {
+enum class origin : std::uint8_t
+{
     tenant,   // what a client sends
     platform, // what the agent gateway and tickets send: never on a connection that a client touched
 };
@@ -43,12 +44,12 @@ struct lease_number
     friend auto operator<=>(const lease_number&, const lease_number&) = default;
 };
 
-// Limits and time-outs of a pool and its sessions (07-router §4.7); 0 = none. The newest that a session or a call
-// brought is the pool's.
+// Limits and time-outs of a pool and its sessions (07-router §4.7); 0 = none. The newest that a session or a
+// call brought is the pool's.
 struct pool_limits
 {
-    std::uint32_t max_servers = 20;  // of this pool on its lane
-    std::uint32_t max_waiting = 0;   // 0: four times max_servers
+    std::uint32_t max_servers = 20; // of this pool on its lane
+    std::uint32_t max_waiting = 0;  // 0: four times max_servers
     std::chrono::milliseconds checkout{5000};
     std::chrono::milliseconds server_idle{600000};
     std::chrono::milliseconds idle_in_transaction{300000};

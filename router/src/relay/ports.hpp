@@ -10,14 +10,14 @@
 #include <utility>
 #include <variant>
 
-// What the relay needs of the front lanes. All functions are called on a relay lane and must not block, throw or
-// wait: they post.
+// What the relay needs of the front lanes. All functions are called on a relay lane and must not block, throw
+// or wait: they post.
 namespace leasehold::router::relay {
 
 class lane_core;
 
-// Answers one request for a server connection: exactly once, from any thread. Destroyed without an answer it answers
-// `internal`. May outlive the lane: a server that comes too late is closed.
+// Answers one request for a server connection: exactly once, from any thread. Destroyed without an answer it
+// answers `internal`. May outlive the lane: a server that comes too late is closed.
 class server_promise
 {
 public:
@@ -48,8 +48,8 @@ class server_source
 {
 public:
     virtual ~server_source() = default;
-    // A session waits: get the lease of (tenant, class), log in, verify, and answer. The pool asks for no more
-    // connections than its limit; back-off and breakers are the source's.
+    // A session waits: get the lease of (tenant, class), log in, verify, and answer. The pool asks for no
+    // more connections than its limit; back-off and breakers are the source's.
     virtual void request_server(server_promise answer) = 0;
     // Every fulfilled server is given back here exactly once, after its socket has closed (slots, budgets).
     virtual void server_closed(const pool_key& key, std::uint32_t server_index) noexcept = 0;
@@ -83,8 +83,8 @@ class cancel_sender
 {
 public:
     virtual ~cancel_sender() = default;
-    // Connects to `where`, sends CancelRequest{pid, key}, waits for end of stream. The server connection is lent
-    // again only after the answer.
+    // Connects to `where`, sends CancelRequest{pid, key}, waits for end of stream. The server connection is
+    // lent again only after the answer.
     virtual void send_cancel(
         std::shared_ptr<const server_address> where,
         wire::server_pid pid,

@@ -16,9 +16,10 @@ constexpr std::chrono::seconds lease_grace{1};
 
 constexpr std::string_view rollback_query{"Q\0\0\0\x0dROLLBACK\0", 14};
 constexpr std::string_view sync_message{"S\0\0\0\x04", 5};
-constexpr std::string_view copy_fail_message{"f\0\0\0\x10"
-                                             "client gone\0",
-                                             17};
+constexpr std::string_view copy_fail_message{
+    "f\0\0\0\x10"
+    "client gone\0",
+    17};
 constexpr std::string_view terminate_message{"X\0\0\0\x04", 5};
 
 } // namespace
@@ -48,7 +49,8 @@ void server_connection::lend_to(borrower& to) noexcept
     borrower_ = &to;
     state_ = state::lent;
     was_fatal_told_ = false;
-    if (facts_.hold) facts_.hold->last_lent.store(core_.now().time_since_epoch().count(), std::memory_order_relaxed);
+    if (facts_.hold)
+        facts_.hold->last_lent.store(core_.now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 bool server_connection::apply_settings(const std::string& settings_query) noexcept
@@ -180,8 +182,8 @@ void server_connection::judge_asynchronous(const wire::server_event& event) noex
     }
 }
 
-// A parameter that ends otherwise than it was reported at login, or for the settings in place, was set by what the
-// borrower ran: the connection is not like its sisters any more.
+// A parameter that ends otherwise than it was reported at login, or for the settings in place, was set by
+// what the borrower ran: the connection is not like its sisters any more.
 void server_connection::note_parameter(std::string_view name, std::string_view value)
 {
     const auto find = [&](const parameter_set& in) {

@@ -19,12 +19,13 @@ namespace leasehold::router::relay {
 class lane_core;
 class lease_term;
 
-// One connection to a PostgreSQL server: the pool's, and for a while a borrower's. Knows which replies it still owes,
-// so that no two borrowers ever share one. Owner: its pool. Lane only.
+// One connection to a PostgreSQL server: the pool's, and for a while a borrower's. Knows which replies it
+// still owes, so that no two borrowers ever share one. Owner: its pool. Lane only.
 class server_connection final : public endpoint
 {
 public:
-    enum class state : std::uint8_t {
+    enum class state : std::uint8_t
+    {
         idle,      // may be lent
         lent,      // belongs to its borrower
         returning, // given back while its bytes are being read: idle when they are used up
@@ -32,7 +33,8 @@ public:
         draining,  // its borrower is gone: what it owes is thrown away, then ROLLBACK
         closed,
     };
-    enum class farewell : std::uint8_t {
+    enum class farewell : std::uint8_t
+    {
         finish, // let the query end
         cancel, // ask the server to stop it
     };
@@ -49,8 +51,8 @@ public:
     // Sends what brings its settings in place, if the connection has others. True: that was necessary, and
     // on_settings() will tell.
     bool apply_settings(const std::string& settings_query) noexcept;
-    // Whole messages or pieces of them; each beginning one must have been reported to owed().sent(). False: the
-    // socket is full, on_server_writable() follows.
+    // Whole messages or pieces of them; each beginning one must have been reported to owed().sent(). False:
+    // the socket is full, on_server_writable() follows.
     bool send(std::string_view bytes) noexcept;
     [[nodiscard]] wire::reply_queue& owed() noexcept { return owed_; }
     [[nodiscard]] bool is_in_transaction() const noexcept;
@@ -88,7 +90,13 @@ public:
     void on_closed() noexcept override;
     void on_writable() noexcept override;
 
-    enum class home : std::uint8_t { none, idle, busy, draining };
+    enum class home : std::uint8_t
+    {
+        none,
+        idle,
+        busy,
+        draining
+    };
     home where = home::none; // the pool's list that it is on
     list_hook in_pool;
     list_hook in_lease;
@@ -117,8 +125,8 @@ private:
     wire::server_stream stream_{wire::server_stream::phase::query};
     wire::reply_queue owed_;
     byte_queue held_;
-    timer limit_; // of draining, or of the second that an ended lease leaves
-    std::string applied_; // the settings query it has in place; empty: as it logged in
+    timer limit_;                        // of draining, or of the second that an ended lease leaves
+    std::string applied_;                // the settings query it has in place; empty: as it logged in
     parameter_set own_reports_;          // what the server reported for applied_
     std::vector<std::string> deviating_; // parameters that differ from what was reported for applied_
     std::string settings_sqlstate_;      // of a refusal of applied_

@@ -20,7 +20,9 @@ namespace {
 bool is_same_name(std::string_view a, std::string_view b) noexcept
 {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) {
+        return lower(x) == lower(y);
+    });
 }
 
 } // namespace
@@ -57,7 +59,9 @@ void session::start() noexcept
         return;
     }
     if (client_.login_until != boot_time::max()) {
-        set_limit(limit::login, std::chrono::ceil<std::chrono::milliseconds>(client_.login_until - core_.now()));
+        set_limit(
+            limit::login, std::chrono::ceil<std::chrono::milliseconds>(client_.login_until - core_.now())
+        );
     }
     pool_.await_parameters(*this);
 }
@@ -173,8 +177,8 @@ void session::write_ready() noexcept
     core_.net().send(handle_, out.view());
 }
 
-// Limits are kept as an instant; the timer is only armed anew when it would fire too late. So a query that begins and
-// ends moves no timer.
+// Limits are kept as an instant; the timer is only armed anew when it would fire too late. So a query that
+// begins and ends moves no timer.
 void session::set_limit(limit kind, std::chrono::milliseconds from_now) noexcept
 {
     limit_kind_ = from_now.count() > 0 || kind == limit::login ? kind : limit::none;
@@ -216,10 +220,17 @@ void session::limit_is_over() noexcept
         return;
     }
     switch (limit_kind_) {
-    case limit::none: return;
-    case limit::login: fail(refusals::server_unavailable); return;
-    case limit::idle_client: fail(refusals::idle_session); return;
-    case limit::idle_in_transaction: fail(refusals::idle_in_transaction); return;
+    case limit::none:
+        return;
+    case limit::login:
+        fail(refusals::server_unavailable);
+        return;
+    case limit::idle_client:
+        fail(refusals::idle_session);
+        return;
+    case limit::idle_in_transaction:
+        fail(refusals::idle_in_transaction);
+        return;
     case limit::stalled:
         if (is_client_full_ && core_.net().pending(handle_) < pending_at_stall_) {
             adjust_limit(); // slow, but it reads

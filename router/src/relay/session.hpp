@@ -18,9 +18,9 @@ class lane_core;
 class pool;
 class server_connection;
 
-// One admitted client: greet → (borrow → relay → give back)* → end. In transaction mode it has a server connection
-// from the first message of a transaction to the ReadyForQuery that ends it. What outlives a transaction pins it to
-// its server connection until it ends. Owner: the lane. Lane only.
+// One admitted client: greet → (borrow → relay → give back)* → end. In transaction mode it has a server
+// connection from the first message of a transaction to the ReadyForQuery that ends it. What outlives a
+// transaction pins it to its server connection until it ends. Owner: the lane. Lane only.
 class session final : public endpoint, public borrower
 {
 public:
@@ -64,19 +64,27 @@ public:
     void on_server_gone(const refusal& why, bool is_told) noexcept override;
     void on_lease_ending() noexcept override;
 
-    list_hook in_pool;             // sessions of its pool
-    list_hook in_lane;             // all sessions
+    list_hook in_pool; // sessions of its pool
+    list_hook in_lane; // all sessions
     list_hook of_principal;
     list_hook awaiting_parameters; // pool: no server has logged in yet
     list_hook to_go_on;            // lane: has held bytes to look at
 
 private:
-    enum class skip : std::uint8_t {
+    enum class skip : std::uint8_t
+    {
         nothing,
         message, // the present Query or FunctionCall, refused; then a ReadyForQuery
         batch,   // everything to the next Sync, refused; then a ReadyForQuery
     };
-    enum class limit : std::uint8_t { none, login, idle_in_transaction, idle_client, stalled };
+    enum class limit : std::uint8_t
+    {
+        none,
+        login,
+        idle_in_transaction,
+        idle_client,
+        stalled
+    };
 
     std::size_t take(std::string_view bytes) noexcept;
     std::size_t take_without_server(std::string_view bytes) noexcept;
@@ -119,11 +127,11 @@ private:
     bool is_started_ = false;
     bool is_greeted_ = false;
     bool is_ended_ = false;
-    bool is_forwarding_ = false;     // the message that is being taken
-    bool is_settling_ = false;       // its settings are on their way; what follows is held
+    bool is_forwarding_ = false; // the message that is being taken
+    bool is_settling_ = false;   // its settings are on their way; what follows is held
     bool are_settings_proven_ = false;
-    bool is_server_full_ = false;    // the server's socket
-    bool is_client_full_ = false;    // the client's socket
+    bool is_server_full_ = false; // the server's socket
+    bool is_client_full_ = false; // the client's socket
 };
 
 } // namespace leasehold::router::relay

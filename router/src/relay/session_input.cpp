@@ -37,7 +37,8 @@ void session::go_on() noexcept
 
 bool session::may_take() const noexcept
 {
-    return is_greeted_ && !is_ended_ && !is_waiting() && !is_settling_ && (server_ != nullptr || !is_client_full_);
+    return is_greeted_ && !is_ended_ && !is_waiting() && !is_settling_ &&
+           (server_ != nullptr || !is_client_full_);
 }
 
 std::size_t session::take(std::string_view bytes) noexcept
@@ -76,7 +77,9 @@ std::size_t session::take_without_server(std::string_view bytes) noexcept
     if (frame.found == wire::message_frame::state::need_more) return 0;
     if (frame.is_refused() || !wire::is_known_type(frame.type, wire::direction::from_client)) return pass();
     switch (frame.type) {
-    case 'X': say_goodbye(); return bytes.size();
+    case 'X':
+        say_goodbye();
+        return bytes.size();
     case 'S': {
         if (!frame.is_complete()) return 0;
         const auto used = pass();
@@ -86,8 +89,11 @@ std::size_t session::take_without_server(std::string_view bytes) noexcept
     case 'd':
     case 'c':
     case 'f': // of a COPY that has failed
-    case 'H': is_forwarding_ = false; return pass();
-    default: break;
+    case 'H':
+        is_forwarding_ = false;
+        return pass();
+    default:
+        break;
     }
     if (frame.is_complete() || bytes.size() >= borrow_at) borrow();
     return 0;

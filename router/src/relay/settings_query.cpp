@@ -22,7 +22,8 @@ void append_quoted(std::string& to, std::string_view text)
 std::string make_settings_query(const parameter_set& settings)
 {
     if (settings.empty()) return {};
-    // set_config() takes lists (DateStyle, search_path) as a start-up packet does; SET would quote them whole.
+    // set_config() takes lists (DateStyle, search_path) as a start-up packet does; SET would quote them
+    // whole.
     std::string sql = "RESET ALL; SELECT ";
     bool is_first = true;
     for (const auto& [name, value] : settings) {

@@ -11,8 +11,8 @@ namespace leasehold::router::relay {
 
 class slot_table;
 
-// The right to one session of one lane, taken before admission because the cancel key names it: pid = router number
-// (8 bits) · lane (6) · slot (17). Given back by its destructor.
+// The right to one session of one lane, taken before admission because the cancel key names it: pid = router
+// number (8 bits) · lane (6) · slot (17). Given back by its destructor.
 class session_slot
 {
 public:

@@ -32,8 +32,8 @@ private:
     void* owner_ = nullptr;
 };
 
-// Timers in steps of 10 ms, three levels of 256 slots (46 hours; later ones are looked at again then). Arming and
-// disarming take constant time and no memory. Owner and thread: its lane.
+// Timers in steps of 10 ms, three levels of 256 slots (46 hours; later ones are looked at again then). Arming
+// and disarming take constant time and no memory. Owner and thread: its lane.
 class timer_wheel
 {
 public:

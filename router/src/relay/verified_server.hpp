@@ -5,13 +5,12 @@
 
 #include <leasehold/router/wire/cancel_key.hpp>
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -20,7 +19,8 @@ namespace leasehold::router::relay {
 // What a server reported at its login, in its order: ParameterStatus names and values.
 using parameter_set = std::vector<std::pair<std::string, std::string>>;
 
-// Where a server connection leads, for cancels: the address that was really reached, and what TLS must show there.
+// Where a server connection leads, for cancels: the address that was really reached, and what TLS must show
+// there.
 struct server_address
 {
     sockaddr_storage peer{};
@@ -29,8 +29,9 @@ struct server_address
     std::uint32_t server_index = 0; // of the directory: CA, sslmode
 };
 
-// One lease in use. Every server connection of the lease holds it; when the last one has closed the destructor runs,
-// on a relay lane. The owner derives from it and posts what must follow (lease_roster::drained) to its own lane.
+// One lease in use. Every server connection of the lease holds it; when the last one has closed the
+// destructor runs, on a relay lane. The owner derives from it and posts what must follow
+// (lease_roster::drained) to its own lane.
 class lease_hold
 {
 public:
@@ -43,8 +44,8 @@ public:
     std::atomic<boot_clock::rep> last_lent{0};
 };
 
-// A server connection that has logged in and passed verification (07-router §3.2), idle, outside a transaction.
-// Move-only: the sender keeps nothing.
+// A server connection that has logged in and passed verification (07-router §3.2), idle, outside a
+// transaction. Move-only: the sender keeps nothing.
 struct verified_server
 {
     connected_socket socket;

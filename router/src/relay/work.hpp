@@ -11,8 +11,8 @@ class work
 public:
     work() noexcept = default;
     template <class Call>
-        requires(!std::is_same_v<std::decay_t<Call>, work>)
-    work(Call&& call) // NOLINT(google-explicit-constructor): a lambda is a work
+    requires(!std::is_same_v<std::decay_t<Call>, work>)
+        work(Call&& call) // NOLINT(google-explicit-constructor): a lambda is a work
         : held_(std::make_unique<holder<std::decay_t<Call>>>(std::forward<Call>(call)))
     {}
 

@@ -40,7 +40,8 @@ private:
     std::size_t count_ = 0;
 };
 
-// Bytes that wait, in the lane's buffers: none while it is empty. Whoever owns it calls clear() before its end.
+// Bytes that wait, in the lane's buffers: none while it is empty. Whoever owns it calls clear() before its
+// end.
 class byte_queue
 {
 public:

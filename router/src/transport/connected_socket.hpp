@@ -14,7 +14,8 @@ struct tls_free
 using tls_session = std::unique_ptr<SSL, tls_free>;
 
 // A connected, non-blocking descriptor and, where it is encrypted, the TLS session made on it with SSL_set_fd
-// (handshake done, read-ahead off). Owns both: whoever holds it last closes it. This is what travels between lanes.
+// (handshake done, read-ahead off). Owns both: whoever holds it last closes it. This is what travels between
+// lanes.
 class connected_socket
 {
 public:

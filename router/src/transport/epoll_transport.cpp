@@ -3,16 +3,15 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <new>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <new>
 
 namespace leasehold::router {
 namespace {
@@ -94,7 +93,8 @@ void epoll_transport::set_reading(handle h, reading how) noexcept
     c->how = how;
     watch(*c);
     // What TLS has decrypted already is not seen by epoll.
-    if (how == reading::on && c->socket.tls() != nullptr && !c->forced.is_linked()) forced_.push_back(c->forced, *c);
+    if (how == reading::on && c->socket.tls() != nullptr && !c->forced.is_linked())
+        forced_.push_back(c->forced, *c);
 }
 
 bool epoll_transport::send(handle h, std::span<const std::string_view> parts) noexcept
@@ -135,7 +135,8 @@ std::size_t epoll_transport::pending(handle h) const noexcept
 void epoll_transport::turn(boot_time deadline) noexcept
 {
     flush_dirty();
-    std::array<epoll_event, 256> events; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
+    std::array<epoll_event, 256>
+        events; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
     const int timeout = forced_.empty() ? wait_milliseconds(deadline) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     now_ = clock_.boot();
@@ -232,12 +233,15 @@ long epoll_transport::receive(connection& c) noexcept
         return count;
     }
     switch (SSL_get_error(tls, count)) {
-    case SSL_ERROR_WANT_READ: return -1;
+    case SSL_ERROR_WANT_READ:
+        return -1;
     case SSL_ERROR_WANT_WRITE:
         c.reads_for_write = true;
         watch(c);
         return -1;
-    default: ERR_clear_error(); return 0;
+    default:
+        ERR_clear_error();
+        return 0;
     }
 }
 

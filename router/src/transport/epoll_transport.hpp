@@ -12,8 +12,8 @@
 
 namespace leasehold::router {
 
-// Level-triggered epoll. EPOLLOUT is asked for only while a send would block; a TLS session is read and written on its
-// descriptor with SSL_read and SSL_write, one 16 KiB record at most a call.
+// Level-triggered epoll. EPOLLOUT is asked for only while a send would block; a TLS session is read and
+// written on its descriptor with SSL_read and SSL_write, one 16 KiB record at most a call.
 class epoll_transport final : public transport
 {
 public:
@@ -48,13 +48,18 @@ private:
         std::uint32_t watched = 0;  // events epoll knows
         bool is_registered = false; // with epoll
         bool is_open = false;
-        bool has_failed = false;  // on_closed is due
-        bool is_blocked = false;  // the last write took less than there is
-        bool is_awaited = false;  // send() answered false: on_writable is due
+        bool has_failed = false;      // on_closed is due
+        bool is_blocked = false;      // the last write took less than there is
+        bool is_awaited = false;      // send() answered false: on_writable is due
         bool reads_for_write = false; // TLS: SSL_read wants to write
         reading how = reading::on;
     };
-    enum class io : std::uint8_t { done, blocked, failed };
+    enum class io : std::uint8_t
+    {
+        done,
+        blocked,
+        failed
+    };
 
     [[nodiscard]] connection* find(handle h) const noexcept;
     void watch(connection& c) noexcept;

@@ -25,8 +25,8 @@ struct list_hook
     }
 };
 
-// A ring of hooks; owns nothing, all operations take constant time. `size` is counted, not walked: take elements off
-// by remove() or the pops.
+// A ring of hooks; owns nothing, all operations take constant time. `size` is counted, not walked: take
+// elements off by remove() or the pops.
 template <class T>
 class intrusive_list
 {
@@ -37,8 +37,14 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return head_.after == &head_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] T* front() const noexcept { return empty() ? nullptr : static_cast<T*>(head_.after->owner); }
-    [[nodiscard]] T* back() const noexcept { return empty() ? nullptr : static_cast<T*>(head_.before->owner); }
+    [[nodiscard]] T* front() const noexcept
+    {
+        return empty() ? nullptr : static_cast<T*>(head_.after->owner);
+    }
+    [[nodiscard]] T* back() const noexcept
+    {
+        return empty() ? nullptr : static_cast<T*>(head_.before->owner);
+    }
 
     void push_front(list_hook& hook, T& owner) noexcept { link(hook, owner, head_, *head_.after); }
     void push_back(list_hook& hook, T& owner) noexcept { link(hook, owner, *head_.before, head_); }

@@ -13,8 +13,8 @@
 
 namespace leasehold::router {
 
-// What a transport calls, on its own thread, inside turn(). Each may call any function of the transport, remove()
-// of its own handle included. None may throw.
+// What a transport calls, on its own thread, inside turn(). Each may call any function of the transport,
+// remove() of its own handle included. None may throw.
 class endpoint
 {
 public:
@@ -30,7 +30,8 @@ protected:
 };
 
 // Reading of one socket.
-enum class reading : std::uint8_t {
+enum class reading : std::uint8_t
+{
     on,       // bytes are delivered
     end_only, // nothing is read, but on_closed tells when the peer is gone
     off,      // nothing is read or told
@@ -54,8 +55,9 @@ public:
     // Empty when the kernel has no room for it (the socket is closed then).
     virtual std::optional<handle> add(connected_socket socket, endpoint& to) noexcept = 0;
     virtual void set_reading(handle h, reading how) noexcept = 0;
-    // Gathers; what is gathered goes out in one call at the end of the turn, or at once when it is much. Everything
-    // is taken, always. False: more than `high_water` bytes wait, so stop producing until on_writable().
+    // Gathers; what is gathered goes out in one call at the end of the turn, or at once when it is much.
+    // Everything is taken, always. False: more than `high_water` bytes wait, so stop producing until
+    // on_writable().
     virtual bool send(handle h, std::span<const std::string_view> parts) noexcept = 0;
     bool send(handle h, std::string_view bytes) noexcept { return send(h, {&bytes, 1}); }
     [[nodiscard]] virtual std::size_t pending(handle h) const noexcept = 0;
@@ -65,9 +67,13 @@ public:
     [[nodiscard]] virtual boot_time now() const noexcept = 0;
     // Closes at once; what was not flushed is lost.
     virtual void remove(handle h) noexcept = 0;
-    // Lets what was sent go out (at once or not at all when not patient, else within 5 s), then closes. The endpoint
-    // is not called again.
-    enum class patience : std::uint8_t { some, none };
+    // Lets what was sent go out (at once or not at all when not patient, else within 5 s), then closes. The
+    // endpoint is not called again.
+    enum class patience : std::uint8_t
+    {
+        some,
+        none
+    };
     virtual void finish(handle h, patience how) noexcept = 0;
     // Ends the present or the next turn() early. Any thread.
     virtual void wake() noexcept = 0;

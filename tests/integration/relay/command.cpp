@@ -1,15 +1,14 @@
 #include "command.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <csignal>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdexcept>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace leasehold::router::relay::test {
@@ -27,7 +26,8 @@ int memory_file(const std::string& content)
 
 } // namespace
 
-command::command(const std::vector<std::string>& arguments, const std::string& input) : output_(memory_file(""))
+command::command(const std::vector<std::string>& arguments, const std::string& input)
+    : output_(memory_file(""))
 {
     std::vector<char*> argv;
     for (const auto& one : arguments) argv.push_back(const_cast<char*>(one.c_str()));

@@ -56,7 +56,8 @@ protected:
         return (std::filesystem::exists(own) ? own : the_stack().server("registry").bin_dir / name).string();
     }
 
-    std::string psql(const std::string& database, const std::string& sql, const std::string& sslmode = "disable")
+    std::string
+    psql(const std::string& database, const std::string& sql, const std::string& sslmode = "disable")
     {
         command run({tool("psql"), "-XAtq", shim_.uri(database, sslmode)}, sql);
         EXPECT_EQ(run.wait(), 0) << run.output();
@@ -69,8 +70,16 @@ protected:
     static std::string direct(const scratch_database& on, const std::string& sql)
     {
         command run(
-            {tool("psql"), "-XAtq", "-h", on.server().socket_dir, "-p", std::to_string(on.server().port), "-U",
-             on.server().superuser, "-d", on.name()},
+            {tool("psql"),
+             "-XAtq",
+             "-h",
+             on.server().socket_dir,
+             "-p",
+             std::to_string(on.server().port),
+             "-U",
+             on.server().superuser,
+             "-d",
+             on.name()},
             sql
         );
         EXPECT_EQ(run.wait(), 0) << run.output();
@@ -95,7 +104,9 @@ TEST_P(RelayPostgresql, PgbenchRunsCleanInEveryMode)
     make_bench_tables("acme");
     for (const std::string mode : {"simple", "extended", "prepared"}) {
         const std::string clients = mode == "prepared" ? "8" : "20"; // a prepared client keeps its server
-        command run({tool("pgbench"), "-n", "-M", mode, "-c", clients, "-j", "2", "-t", "50", shim_.uri("acme")});
+        command run(
+            {tool("pgbench"), "-n", "-M", mode, "-c", clients, "-j", "2", "-t", "50", shim_.uri("acme")}
+        );
         ASSERT_EQ(run.wait(), 0) << mode << run.output();
         EXPECT_NE(run.output().find("number of failed transactions: 0"), std::string::npos) << run.output();
         EXPECT_EQ(run.output().find("ERROR"), std::string::npos) << run.output();
@@ -103,7 +114,10 @@ TEST_P(RelayPostgresql, PgbenchRunsCleanInEveryMode)
     // Every transaction is there, once: 2 × 20 × 50 + 8 × 50.
     EXPECT_EQ(direct(acme_, "select count(*) from pgbench_history"), "2400");
     EXPECT_EQ(
-        direct(acme_, "select (select sum(delta) from pgbench_history) = (select sum(abalance) from pgbench_accounts)"),
+        direct(
+            acme_,
+            "select (select sum(delta) from pgbench_history) = (select sum(abalance) from pgbench_accounts)"
+        ),
         "t"
     );
     EXPECT_LE(shim_.logins(), 8U + 8U);
@@ -114,10 +128,14 @@ TEST_P(RelayPostgresql, TwoTenantsNeverSeeEachOther)
 {
     psql("acme", "create table t(a text); insert into t values ('acme')");
     psql("globex", "create table t(a text); insert into t values ('globex')");
-    command ours({tool("pgbench"), "-n", "-c", "8", "-j", "2", "-t", "200", "-f", "/dev/stdin", shim_.uri("acme")},
-                 "select 1 / (case when count(*) = 1 and min(a) = 'acme' then 1 else 0 end) from t;");
-    command theirs({tool("pgbench"), "-n", "-c", "8", "-j", "2", "-t", "200", "-f", "/dev/stdin", shim_.uri("globex")},
-                   "select 1 / (case when count(*) = 1 and min(a) = 'globex' then 1 else 0 end) from t;");
+    command ours(
+        {tool("pgbench"), "-n", "-c", "8", "-j", "2", "-t", "200", "-f", "/dev/stdin", shim_.uri("acme")},
+        "select 1 / (case when count(*) = 1 and min(a) = 'acme' then 1 else 0 end) from t;"
+    );
+    command theirs(
+        {tool("pgbench"), "-n", "-c", "8", "-j", "2", "-t", "200", "-f", "/dev/stdin", shim_.uri("globex")},
+        "select 1 / (case when count(*) = 1 and min(a) = 'globex' then 1 else 0 end) from t;"
+    );
     EXPECT_EQ(ours.wait(), 0) << ours.output();
     EXPECT_EQ(theirs.wait(), 0) << theirs.output();
     EXPECT_EQ(direct(acme_, "select a from t"), "acme");
@@ -146,7 +164,8 @@ begin; select 1/0; rollback;
 select 'after';
 )"),
         "ERROR:  column \"nonsense\" does not exist\nLINE 1: select nonsense;\n               ^\n"
-        "ERROR:  invalid input syntax for type integer: \"bad\"\nCONTEXT:  COPY c, line 2, column a: \"bad\"\n"
+        "ERROR:  invalid input syntax for type integer: \"bad\"\nCONTEXT:  COPY c, line 2, column a: "
+        "\"bad\"\n"
         "2\n1\tone\n2\ttwo\n5000000\nt\nERROR:  division by zero\nafter"
     );
     const auto large = psql("acme", "select repeat('z', 3000000)");
@@ -164,7 +183,9 @@ TEST_P(RelayPostgresql, SettingsOfOneClientAreNotThoseOfAnother)
     EXPECT_EQ(berlin.output(), "Europe/Berlin\none\n");
     EXPECT_NE(psql("acme", "show timezone"), "Europe/Berlin"); // on the same server connection
     EXPECT_EQ(shim_.logins(), 1U);
-    command wrong({"/usr/bin/env", "PGTZ=Nowhere/At_All", tool("psql"), "-XAtq", shim_.uri("acme")}, "select 1;");
+    command wrong(
+        {"/usr/bin/env", "PGTZ=Nowhere/At_All", tool("psql"), "-XAtq", shim_.uri("acme")}, "select 1;"
+    );
     EXPECT_NE(wrong.wait(), 0);
     EXPECT_NE(wrong.output().find("invalid value for parameter"), std::string::npos) << wrong.output();
 }
@@ -172,8 +193,11 @@ TEST_P(RelayPostgresql, SettingsOfOneClientAreNotThoseOfAnother)
 TEST_P(RelayPostgresql, WhatOutlivesATransactionStaysWithItsClient)
 {
     EXPECT_EQ(
-        psql("acme", "create temp table mine(a int);\ninsert into mine values (7);\nselect a from mine;"
-                     "\nset statement_timeout = 4321;\nshow statement_timeout;"),
+        psql(
+            "acme",
+            "create temp table mine(a int);\ninsert into mine values (7);\nselect a from mine;"
+            "\nset statement_timeout = 4321;\nshow statement_timeout;"
+        ),
         "7\n4321ms"
     );
     EXPECT_EQ(psql("acme", "select to_regclass('mine') is null; show statement_timeout"), "t\n0");
@@ -185,13 +209,18 @@ TEST_P(RelayPostgresql, CancelEndsTheQueryAndOnlyThat)
     command sleeps({tool("psql"), "-XAtq", shim_.uri("acme")}, "select pg_sleep(60);\n");
     command other({tool("psql"), "-XAtq", shim_.uri("acme")}, "select pg_sleep(2);\nselect 'untouched';\n");
     const auto is_running = [&] {
-        return direct(acme_, "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active' "
-                             "and datname = current_database()") == "2";
+        return direct(
+                   acme_,
+                   "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = "
+                   "'active' "
+                   "and datname = current_database()"
+               ) == "2";
     };
     ASSERT_TRUE(leasehold::test::eventually(is_running));
     sleeps.interrupt();
     EXPECT_EQ(sleeps.wait(10s), 3); // psql's own status for an interrupted script
-    EXPECT_NE(sleeps.output().find("canceling statement due to user request"), std::string::npos) << sleeps.output();
+    EXPECT_NE(sleeps.output().find("canceling statement due to user request"), std::string::npos)
+        << sleeps.output();
     EXPECT_EQ(other.wait(10s), 0);
     EXPECT_EQ(other.output(), "\nuntouched\n");
 }
@@ -200,8 +229,11 @@ TEST_P(RelayPostgresql, AKillCutsARunningQueryInTheServerToo)
 {
     command sleeps({tool("psql"), "-XAtq", shim_.uri("acme")}, "select pg_sleep(60);\n");
     const auto running = [&] {
-        return direct(acme_, "select count(*) from pg_stat_activity where query like 'select pg_sleep%' "
-                             "and datname = current_database()");
+        return direct(
+            acme_,
+            "select count(*) from pg_stat_activity where query like 'select pg_sleep%' "
+            "and datname = current_database()"
+        );
     };
     ASSERT_TRUE(leasehold::test::eventually([&] { return running() == "1"; }));
     command other({tool("psql"), "-XAtq", shim_.uri("globex")}, "select pg_sleep(2);\nselect 'untouched';\n");
@@ -235,13 +267,19 @@ TEST_P(RelayPostgresql, AClientThatVanishesLeavesNothingRunning)
     {
         command sleeps({tool("psql"), "-XAtq", shim_.uri("acme")}, "begin; select pg_sleep(60);\n");
         ASSERT_TRUE(leasehold::test::eventually([&] {
-            return direct(acme_, "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = "
-                                 "'active' and pid <> pg_backend_pid() and datname = current_database()") == "1";
+            return direct(
+                       acme_,
+                       "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = "
+                       "'active' and pid <> pg_backend_pid() and datname = current_database()"
+                   ) == "1";
         }));
     } // SIGKILL
     EXPECT_TRUE(leasehold::test::eventually([&] {
-        return direct(acme_, "select count(*) from pg_stat_activity where state <> 'idle' and pid <> pg_backend_pid() "
-                             "and datname = current_database()") == "0";
+        return direct(
+                   acme_,
+                   "select count(*) from pg_stat_activity where state <> 'idle' and pid <> pg_backend_pid() "
+                   "and datname = current_database()"
+               ) == "0";
     }));
     EXPECT_EQ(psql("acme", "select 'served'"), "served");
     EXPECT_EQ(shim_.logins(), 1U); // by the same connection
@@ -256,7 +294,9 @@ TEST_P(RelayPostgresql, LeasesAreReplacedUnderTrafficWithoutAnError)
     for (std::uint64_t number = 1; boot_clock::now() < until; ++number) {
         const auto logins = shim_.logins();
         shim_.set_lease(number + 1, boot_clock::now() + 60s);
-        shim_.lanes().lease_ending({shim_.tenant("acme").id, 1, role_class::rw, number}, boot_clock::now() + 10s);
+        shim_.lanes().lease_ending(
+            {shim_.tenant("acme").id, 1, role_class::rw, number}, boot_clock::now() + 10s
+        );
         ASSERT_TRUE(leasehold::test::eventually([&] { return shim_.logins() > logins; }));
     }
     EXPECT_EQ(run.wait(), 0) << run.output();
@@ -269,13 +309,31 @@ TEST_P(RelayPostgresql, ClientsMayUseTls)
     make_bench_tables("acme");
     EXPECT_EQ(psql("acme", "select length(repeat('x', 3000000))", "require"), "3000000");
     EXPECT_EQ(psql("acme", "select repeat('z', 3000000)", "require").size(), 3'000'000U);
-    command run({tool("pgbench"), "-n", "-M", "extended", "-c", "10", "-j", "2", "-t", "50", shim_.uri("acme", "require")});
+    command run(
+        {tool("pgbench"),
+         "-n",
+         "-M",
+         "extended",
+         "-c",
+         "10",
+         "-j",
+         "2",
+         "-t",
+         "50",
+         shim_.uri("acme", "require")}
+    );
     EXPECT_EQ(run.wait(), 0) << run.output();
     EXPECT_NE(run.output().find("number of failed transactions: 0"), std::string::npos) << run.output();
     std::string rows;
     for (int i = 0; i < 200'000; ++i) rows += std::to_string(i) + "\n";
-    EXPECT_EQ(psql("acme", "create table n(a int);\n\\copy n from stdin\n" + rows + "\\.\nselect sum(a) from n;", "require"),
-              "19999900000");
+    EXPECT_EQ(
+        psql(
+            "acme",
+            "create table n(a int);\n\\copy n from stdin\n" + rows + "\\.\nselect sum(a) from n;",
+            "require"
+        ),
+        "19999900000"
+    );
 }
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)

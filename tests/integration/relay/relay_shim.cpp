@@ -5,16 +5,15 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
+#include <array>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <stdexcept>
 
 namespace leasehold::router::relay::test {
 namespace {
@@ -22,8 +21,12 @@ namespace {
 constexpr std::uint32_t ssl_request = 80877103;
 constexpr std::uint32_t gssenc_request = 80877104;
 constexpr std::uint32_t cancel_request = 80877102;
-constexpr std::array passed_settings{ // as libpq writes them
-    "application_name", "client_encoding", "datestyle", "timezone", "extra_float_digits"};
+constexpr std::array passed_settings{// as libpq writes them
+                                     "application_name",
+                                     "client_encoding",
+                                     "datestyle",
+                                     "timezone",
+                                     "extra_float_digits"};
 
 std::string read_exactly(const connected_socket& from, std::size_t count)
 {
@@ -68,7 +71,8 @@ relay_shim::relay_shim(
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof at;
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 || ::listen(listener_, 256) != 0 ||
+    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 ||
+        ::listen(listener_, 256) != 0 ||
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size) != 0) {
         throw std::runtime_error("the shim cannot listen");
     }
@@ -115,7 +119,8 @@ std::uint64_t relay_shim::sum(tally counters::*of) const
 
 const shim_tenant* relay_shim::find(const tenant_id& id) const
 {
-    const auto found = std::find_if(tenants_.begin(), tenants_.end(), [&](const auto& one) { return one.second.id == id; });
+    const auto found =
+        std::find_if(tenants_.begin(), tenants_.end(), [&](const auto& one) { return one.second.id == id; });
     return found == tenants_.end() ? nullptr : &found->second;
 }
 
@@ -171,7 +176,9 @@ void relay_shim::work_loop()
 {
     while (true) {
         std::unique_lock hold(mutex_);
-        changed_.wait_for(hold, std::chrono::milliseconds(100), [&] { return is_stopping_ || !queue_.empty(); });
+        changed_.wait_for(hold, std::chrono::milliseconds(100), [&] {
+            return is_stopping_ || !queue_.empty();
+        });
         if (is_stopping_) return;
         if (queue_.empty()) continue;
         auto next = std::move(queue_.front());
@@ -240,7 +247,8 @@ void relay_shim::admit_one(int descriptor)
         client.limits = tenant->second.limits;
         client.request_id = "shim";
         for (const char* const name : passed_settings) {
-            if (const auto found = pairs.find(name); found != pairs.end()) client.settings.emplace_back(*found);
+            if (const auto found = pairs.find(name); found != pairs.end())
+                client.settings.emplace_back(*found);
         }
         wire::message_writer out;
         out.authentication_ok();

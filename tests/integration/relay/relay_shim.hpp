@@ -25,8 +25,8 @@ struct shim_tenant
     pool_limits limits;
 };
 
-// The least that makes relay lanes reachable for libpq: accepts on a loopback port, believes the database name, asks
-// for no password. The front lanes do this properly; here it is test code.
+// The least that makes relay lanes reachable for libpq: accepts on a loopback port, believes the database
+// name, asks for no password. The front lanes do this properly; here it is test code.
 class relay_shim final : public server_source, public cancel_sender
 {
 public:
@@ -44,7 +44,10 @@ public:
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] lane_set& lanes() noexcept { return *lanes_; }
     [[nodiscard]] std::string uri(const std::string& database, const std::string& sslmode = "disable") const;
-    [[nodiscard]] const shim_tenant& tenant(const std::string& database) const { return tenants_.at(database); }
+    [[nodiscard]] const shim_tenant& tenant(const std::string& database) const
+    {
+        return tenants_.at(database);
+    }
     [[nodiscard]] std::uint64_t logins() const noexcept { return logins_; }
     // Lease of the next logins of every tenant, and its end.
     void set_lease(std::uint64_t number, boot_time ends_at);

@@ -12,14 +12,13 @@
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
+#include <array>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
-#include <stdexcept>
 
 namespace leasehold::router::relay::test {
 namespace {
@@ -48,7 +47,8 @@ public:
         const auto count = socket_.tls() != nullptr
                                ? SSL_write(socket_.tls(), bytes.data(), static_cast<int>(bytes.size()))
                                : ::send(socket_.descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (count != static_cast<long>(bytes.size())) throw std::runtime_error("the server does not take the login");
+        if (count != static_cast<long>(bytes.size()))
+            throw std::runtime_error("the server does not take the login");
     }
     std::string receive() // empty at the end
     {
@@ -72,7 +72,9 @@ private:
         out.ssl_request();
         send(out.view());
         if (receive() != "S") throw std::runtime_error("the server has no TLS");
-        const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
+        const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
+            SSL_CTX_new(TLS_client_method()), &SSL_CTX_free
+        );
         SSL_CTX_load_verify_locations(context.get(), where.ca_file.c_str(), nullptr);
         SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
         tls_session session(SSL_new(context.get()));
@@ -87,17 +89,20 @@ private:
     connected_socket socket_;
 };
 
-std::string authenticate(wire::scram_client& scram, const wire::server_event& event, const std::string& password)
+std::string
+authenticate(wire::scram_client& scram, const wire::server_event& event, const std::string& password)
 {
     wire::message_writer out;
     switch (event.code) {
-    case 0: return {};
+    case 0:
+        return {};
     case 10:
         if (!scram.choose(event.body)) throw std::runtime_error("no common mechanism");
         out.sasl_initial_response(scram.mechanism(), scram.begin().out);
         return out.take();
     case 11: {
-        if (scram.read_challenge(event.body).state == wire::scram_state::failed) throw std::runtime_error("scram");
+        if (scram.read_challenge(event.body).state == wire::scram_state::failed)
+            throw std::runtime_error("scram");
         const auto salted = crypto::pbkdf2_sha256(password, scram.salt(), scram.iterations());
         out.sasl_response(scram.respond(crypto::view(salted)).out);
         return out.take();
@@ -105,7 +110,8 @@ std::string authenticate(wire::scram_client& scram, const wire::server_event& ev
     case 12:
         if (scram.verify(event.body).state != wire::scram_state::done) throw std::runtime_error("impostor");
         return {};
-    default: throw std::runtime_error("the server wants another method");
+    default:
+        throw std::runtime_error("the server wants another method");
     }
 }
 
@@ -139,16 +145,20 @@ verified_server log_in_to(const login_facts& where)
         }
         switch (event.message) {
         case wire::server_message::authentication:
-            if (const auto answer = authenticate(scram, event, where.password); !answer.empty()) socket.send(answer);
+            if (const auto answer = authenticate(scram, event, where.password); !answer.empty())
+                socket.send(answer);
             break;
-        case wire::server_message::parameter_status: parameters->emplace_back(event.name, event.text); break;
+        case wire::server_message::parameter_status:
+            parameters->emplace_back(event.name, event.text);
+            break;
         case wire::server_message::backend_key:
             made.pid = {event.pid};
             made.key = wire::server_key::parse(event.body);
             break;
         case wire::server_message::error_response:
             throw std::runtime_error(std::string(wire::error_fields(event.body).message()));
-        default: break;
+        default:
+            break;
         }
         const bool is_ready = event.message == wire::server_message::ready_for_query;
         bytes.erase(0, event.size);
@@ -169,7 +179,8 @@ void cancel_at(const login_facts& where, wire::server_pid pid, const wire::serve
     wire::message_writer out;
     wire::write_cancel(out, pid, key);
     socket.send(out.view());
-    while (!socket.receive().empty()) {}
+    while (!socket.receive().empty()) {
+    }
 }
 
 } // namespace leasehold::router::relay::test

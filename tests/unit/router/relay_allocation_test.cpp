@@ -6,7 +6,8 @@
 #include <new>
 #include <thread>
 
-// Counts what the lane's thread allocates. Sanitizers have their own operator new, so there it is not replaced.
+// Counts what the lane's thread allocates. Sanitizers have their own operator new, so there it is not
+// replaced.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LEASEHOLD_COUNTS_ALLOCATIONS 0
 #else

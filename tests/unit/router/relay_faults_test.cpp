@@ -135,7 +135,8 @@ TEST_F(RelayFaults, AClientGoneInsideAMessageCostsTheServer)
     client.talk.send(whole.substr(0, 50'000));
     settle();
     client.talk.close();
-    while (server.next()) {}
+    while (server.next()) {
+    }
     EXPECT_TRUE(ports.wait_for_closed(1));
 }
 
@@ -220,7 +221,8 @@ TEST_F(RelayFaults, AStoppedReaderStopsItsServer)
     server.send(out.take());
     out.copy_data(std::string(8000, 'x'));
     const auto row = out.take();
-    std::size_t sent = 0; // until the lane takes no more: sockets and one high-water mark, not memory without end
+    std::size_t sent =
+        0; // until the lane takes no more: sockets and one high-water mark, not memory without end
     std::string open;
     for (int idle = 0; idle < 3;) {
         if (open.empty()) open = row;
@@ -319,7 +321,8 @@ TEST_F(RelayFaults, AStalledReaderIsEnded)
         if (count == 0) settle();
     }
     EXPECT_TRUE(ports.next_cancel());
-    while (client.talk.next()) {} // ends
+    while (client.talk.next()) {
+    } // ends
 }
 
 TEST_F(RelayFaults, AMessageThatIsNotFinishedIsEnded)

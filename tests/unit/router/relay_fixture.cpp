@@ -3,14 +3,13 @@
 #include <leasehold/router/wire/message.hpp>
 #include <leasehold/router/wire/message_reader.hpp>
 
+#include <array>
+#include <cerrno>
 #include <fcntl.h>
+#include <future>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <future>
 
 namespace leasehold::router::relay::test {
 
@@ -295,8 +294,8 @@ peer relay_test::log_in(std::uint64_t lease, boot_time ends_at)
     server.socket = std::move(socket);
     server.pid = {next_server_pid_++};
     server.key = wire::server_key::parse("skey");
-    server.parameters = std::make_shared<const parameter_set>(
-        parameter_set{{"server_version", "15.18"}, {"TimeZone", "UTC"}});
+    server.parameters = std::make_shared<const parameter_set>(parameter_set{
+        {"server_version", "15.18"}, {"TimeZone", "UTC"}});
     server.lease = {request->key().tenant, 1, request->key().role, lease};
     server.lease_ends_at = ends_at;
     request->fulfil(std::move(server));

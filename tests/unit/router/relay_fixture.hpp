@@ -35,7 +35,10 @@ public:
     };
 
     explicit peer(int descriptor) : descriptor_(descriptor) {}
-    peer(peer&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), bytes_(std::move(other.bytes_)) {}
+    peer(peer&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1))
+        , bytes_(std::move(other.bytes_))
+    {}
     peer& operator=(peer&& other) noexcept;
     peer(const peer&) = delete;
     peer& operator=(const peer&) = delete;

@@ -35,7 +35,14 @@ TEST_F(RelaySession, GreetsWithWhatTheFirstServerReported)
     auto server = log_in();
     const auto first = client.talk.next();
     ASSERT_TRUE(first);
-    EXPECT_EQ(first->body, std::string("server_version\0" "15.18\0", 21));
+    EXPECT_EQ(
+        first->body,
+        std::string(
+            "server_version\0"
+            "15.18\0",
+            21
+        )
+    );
     EXPECT_EQ(client.talk.next()->type, 'S');
     const auto key = client.talk.next();
     EXPECT_EQ(key->type, 'K');
@@ -54,7 +61,14 @@ TEST_F(RelaySession, ReportsItsOwnSettingsInTheGreeting)
     options.settings = {{"timezone", "Europe/Berlin"}};
     auto client = connect(options);
     client.talk.next();
-    EXPECT_EQ(client.talk.next()->body, std::string("TimeZone\0" "Europe/Berlin\0", 23));
+    EXPECT_EQ(
+        client.talk.next()->body,
+        std::string(
+            "TimeZone\0"
+            "Europe/Berlin\0",
+            23
+        )
+    );
 }
 
 TEST_F(RelaySession, RelaysASimpleQuery)
@@ -270,7 +284,8 @@ TEST_F(RelaySession, StreamsAMessageLargerThanAnyBuffer)
     wire::message_writer row;
     const std::vector<std::optional<std::string_view>> values{large};
     row.data_row(values);
-    auto answers = std::async(std::launch::async, [&] { server.send(row.take() + simple_reply("SELECT 1")); });
+    auto answers =
+        std::async(std::launch::async, [&] { server.send(row.take() + simple_reply("SELECT 1")); });
     EXPECT_EQ(client.talk.next()->body.size(), large.size() + 6);
     EXPECT_EQ(client.talk.until_ready(), "CZI");
     answers.get();

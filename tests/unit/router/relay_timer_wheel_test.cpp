@@ -37,7 +37,18 @@ TEST(TimerWheel, FiresOnceAndNeverEarly)
 TEST(TimerWheel, FiresEveryDistanceInItsStep)
 {
     for (const auto distance : std::vector<std::chrono::milliseconds>{
-             0ms, 9ms, 10ms, 2540ms, 2550ms, 2560ms, 2570ms, 5120ms, 655'350ms, 655'360ms, 655'370ms, 3'600'000ms}) {
+             0ms,
+             9ms,
+             10ms,
+             2540ms,
+             2550ms,
+             2560ms,
+             2570ms,
+             5120ms,
+             655'350ms,
+             655'360ms,
+             655'370ms,
+             3'600'000ms}) {
         timer_wheel wheel(start);
         wheel.advance(start + 1'234'560ms);
         const auto from = start + 1'234'560ms;
