@@ -36,7 +36,8 @@ constexpr query audit_one{"router_audit", R"(
 // Snapshot and rows in one statement: what the snapshot does not show is a gap of exactly this snapshot.
 #define LEASEHOLD_CHANGES                                                                                              \
     "select pg_snapshot_xmin(s.now)::text as xmin, pg_snapshot_xmax(s.now)::text as xmax, "                           \
-    "(select min(id) from public.registry_change) as oldest, c.id, c.kind, c.tenant_id, c.payload::text as payload "  \
+    "(select min(id) from public.registry_change) as oldest, "                                                         \
+    "(select value #>> '{}' from public.registry_route_setting where key = 'installation') as installation, c.id, c.kind, c.tenant_id, c.payload::text as payload "  \
     "from (select pg_current_snapshot() as now) s left join "
 
 constexpr query changes_after{"changes_after", LEASEHOLD_CHANGES R"(
@@ -255,6 +256,7 @@ change_page to_page(const std::vector<row>& rows)
         page.xmin = number_of(one, "xmin");
         page.xmax = number_of(one, "xmax");
         page.oldest = one.find<std::int64_t>("oldest").value_or(0);
+        page.installation = one.get<installation_id>("installation");
         const auto id = one.find<std::int64_t>("id");
         if (!id) continue; // the outer join's row: nothing there
         change_row change;

@@ -101,4 +101,32 @@ std::vector<host_id> directory::hosts_in_state(std::string_view state) const
     return found;
 }
 
+namespace {
+
+template <class Key, class Value>
+std::vector<Key> keys_of(const sharded_map<Key, Value>& all)
+{
+    std::vector<Key> keys;
+    keys.reserve(all.size());
+    all.visit([&](const Key& key, const Value&) { keys.push_back(key); });
+    return keys;
+}
+
+} // namespace
+
+std::vector<tenant_id> directory::tenant_ids() const
+{
+    return keys_of(tables_->tenants);
+}
+
+std::vector<key_id> directory::key_ids() const
+{
+    return keys_of(tables_->keys);
+}
+
+std::vector<host_id> directory::host_ids() const
+{
+    return keys_of(tables_->hosts);
+}
+
 } // namespace leasehold::router

@@ -70,9 +70,9 @@ directory_ptr directory_keeper::put(directory_change change)
             continue;
         }
         auto record = std::make_shared<server_record>(std::move(*now));
-        auto& place = next->servers[id];
-        record->index = place ? place->index : next_server_++;
-        place = std::move(record);
+        const auto fresh = static_cast<std::uint32_t>(server_indexes_.size()) + 1;
+        record->index = server_indexes_.try_emplace(id, fresh).first->second;
+        next->servers[id] = std::move(record);
     }
     current_ = directory_ptr(new directory(std::move(next)));
     return current_;

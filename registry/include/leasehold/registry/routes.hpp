@@ -140,6 +140,7 @@ struct change_page
     std::uint64_t xmin = 0;
     std::uint64_t xmax = 0;
     std::int64_t oldest = 0; // id of the oldest row that is still kept; 0: none
+    installation_id installation; // whose registry this is
     std::vector<change_row> rows; // ascending
 };
 

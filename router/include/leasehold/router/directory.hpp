@@ -172,8 +172,11 @@ public:
     [[nodiscard]] const installation_id& installation() const noexcept;
     [[nodiscard]] std::int64_t applied_change() const noexcept;
     [[nodiscard]] directory_counts count() const noexcept;
-    // Walks all hosts: for passes that run seldom.
+    // These walk all of a kind: for what happens seldom.
     [[nodiscard]] std::vector<host_id> hosts_in_state(std::string_view state) const;
+    [[nodiscard]] std::vector<tenant_id> tenant_ids() const;
+    [[nodiscard]] std::vector<key_id> key_ids() const;
+    [[nodiscard]] std::vector<host_id> host_ids() const;
 
 private:
     friend class directory_keeper;
@@ -217,7 +220,7 @@ protected:
 
 private:
     std::string domain_suffix_;
-    std::uint32_t next_server_ = 1;
+    std::map<server_id, std::uint32_t> server_indexes_;
     directory_ptr current_;
 };
 

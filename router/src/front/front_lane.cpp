@@ -1,0 +1,69 @@
+#include "front/front_lane.hpp"
+
+#include "front/login.hpp"
+
+#include <leasehold/base/log.hpp>
+
+#include <boost/asio/post.hpp>
+
+namespace leasehold::router {
+namespace {
+
+constexpr std::size_t logins_max = 1000;
+constexpr std::size_t logins_per_group = 64;
+
+} // namespace
+
+front_lane::front_lane(front_world& world, std::size_t index, std::shared_ptr<const listener_tls> tls)
+    : world_(world)
+    , name_("front" + std::to_string(index))
+    , tls_(std::move(tls))
+    , room_(logins_max, logins_per_group)
+    , loop_("router." + name_)
+{}
+
+void front_lane::publish(directory_ptr now, std::function<void()> done)
+{
+    asio::post(context(), [this, now = std::move(now), done = std::move(done)]() mutable {
+        directory_ = std::move(now);
+        refusals_.flush(boot_clock::now());
+        done();
+    });
+}
+
+void front_lane::use_tls(std::shared_ptr<const listener_tls> now)
+{
+    asio::post(context(), [this, now = std::move(now)]() mutable { tls_ = std::move(now); });
+}
+
+void front_lane::take(int descriptor, const sockaddr_storage& peer, std::string listener)
+{
+    asio::post(context(), [this, descriptor, peer, listener = std::move(listener)]() mutable {
+        auto life = serve(descriptor, peer, std::move(listener));
+        spawn(context(), "router.login", std::move(life));
+    });
+}
+
+void front_lane::shut_logins()
+{
+    asio::post(context(), [this] {
+        for (auto* one : logins_) one->shut();
+    });
+}
+
+task<void> front_lane::serve(int descriptor, sockaddr_storage peer, std::string listener)
+{
+    login client(*this, descriptor, peer, std::move(listener));
+    const bool has_place = room_.enter(group_of(peer), client.place(), [&client] { client.shut(); });
+    if (!has_place || world_.is_draining.load()) co_return;
+    logins_.insert(&client);
+    try {
+        auto life = client.run();
+        co_await with_timeout(std::move(life), world_.values.router.clients.login_timeout, "login_timeout");
+    } catch (const error& late) {
+        if (late.code() != "login_timeout") log::failure("login.failed", late);
+    }
+    logins_.erase(&client);
+}
+
+} // namespace leasehold::router

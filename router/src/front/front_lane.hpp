@@ -1,0 +1,82 @@
+#pragma once
+
+#include "directory/feed_facts.hpp"
+#include "front/failed_logins.hpp"
+#include "front/listener_tls.hpp"
+#include "front/login_room.hpp"
+#include "front/refusal_log.hpp"
+#include "relay/lane_set.hpp"
+
+#include <leasehold/base/config.hpp>
+#include <leasehold/base/credential.hpp>
+#include <leasehold/base/lane.hpp>
+#include <leasehold/base/metrics.hpp>
+#include <leasehold/registry/routes.hpp>
+#include <leasehold/router/directory.hpp>
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace leasehold::router {
+
+// What all front lanes of a router refer to. Outlives them. Immutable, or safe from any thread.
+struct front_world
+{
+    const config& values;
+    const hmac_keys& keys;
+    const clock_source& clock; // for wall times; waits go by the machine's own
+    const feed_facts& feed;
+    relay::lane_set& relays;
+    metrics& into;
+    std::string router_name;
+    secret<std::string> mock_key;
+    std::function<void(const key_id&)> key_used; // posts
+    std::function<void(const registry::router_event&)> audit; // posts
+    std::atomic<bool> is_draining{false};
+};
+
+class login;
+
+// One front lane: what its logins share. take(), publish() and shut_logins() from any thread, all else on the lane.
+class front_lane
+{
+public:
+    front_lane(front_world& world, std::size_t index, std::shared_ptr<const listener_tls> tls);
+
+    [[nodiscard]] asio::io_context& context() noexcept { return loop_.context(); }
+    void publish(directory_ptr now, std::function<void()> done);
+    void use_tls(std::shared_ptr<const listener_tls> now);
+    // A connection that was accepted; owned from here on. `listener` is its address as text.
+    void take(int descriptor, const sockaddr_storage& peer, std::string listener);
+    // Ends the logins that are under way.
+    void shut_logins();
+    void join() { loop_.join(); }
+
+    [[nodiscard]] const directory_ptr& current() const noexcept { return directory_; } // null: loading
+    [[nodiscard]] const std::shared_ptr<const listener_tls>& tls() const noexcept { return tls_; }
+    [[nodiscard]] front_world& world() noexcept { return world_; }
+    [[nodiscard]] login_room& room() noexcept { return room_; }
+    [[nodiscard]] failed_logins& failures() noexcept { return failures_; }
+    [[nodiscard]] refusal_log& refusals() noexcept { return refusals_; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+private:
+    task<void> serve(int descriptor, sockaddr_storage peer, std::string listener);
+
+    front_world& world_;
+    std::string name_;
+    std::set<login*> logins_;
+    directory_ptr directory_;
+    std::shared_ptr<const listener_tls> tls_;
+    login_room room_;
+    failed_logins failures_;
+    refusal_log refusals_;
+    lane loop_; // last: it runs what uses the rest
+};
+
+} // namespace leasehold::router

@@ -1,0 +1,89 @@
+#include "gateway/gateway.hpp"
+
+namespace leasehold::router {
+
+std::vector<host_id> gateway::enrolling_hosts() const
+{
+    if (!on_.current()) return {};
+    return on_.current()->hosts_in_state("enrolling");
+}
+
+std::optional<agents::tenant_facts> gateway::find_tenant(const tenant_id& id) const
+{
+    const auto* found = on_.current() ? on_.current()->find_tenant(id) : nullptr;
+    if (found == nullptr) return std::nullopt;
+    agents::tenant_facts facts;
+    facts.id = found->id;
+    facts.tid = found->tid;
+    facts.slug = found->slug;
+    facts.name = found->name;
+    facts.state = to_text(found->state);
+    facts.is_paused = found->is_paused;
+    facts.has_placement = found->placement.has_value();
+    facts.schema_version = found->schema_version;
+    facts.max_hosts = found->max_hosts;
+    return facts;
+}
+
+std::optional<agents::host_facts> gateway::find_host(const host_id& id) const
+{
+    const auto* found = on_.current() ? on_.current()->find_host(id) : nullptr;
+    if (found == nullptr) return std::nullopt;
+    agents::host_facts facts;
+    facts.id = found->id;
+    facts.tenant = found->tenant;
+    facts.name = found->name;
+    facts.state = found->state;
+    facts.generation = found->generation;
+    facts.public_key = found->public_key;
+    facts.credential_hmac = found->credential_hmac;
+    facts.credential_expires_at = found->credential_expires_at;
+    facts.next_hmac = found->next_hmac;
+    facts.next_expires_at = found->next_expires_at;
+    facts.previous_hmac = found->previous_hmac;
+    facts.promoted_at = found->promoted_at;
+    facts.confirmed_at = found->confirmed_at;
+    return facts;
+}
+
+std::optional<tenant_id> gateway::find_token(const token_id& id) const
+{
+    const auto* found = on_.current() ? on_.current()->find_token(id) : nullptr;
+    if (found == nullptr) return std::nullopt;
+    return found->tenant;
+}
+
+agents::named_tenant gateway::find_name(std::string_view host_or_sni) const
+{
+    agents::named_tenant found;
+    const auto domain = to_canonical_domain(host_or_sni);
+    if (!domain || !on_.current()) return found;
+    if (domain == "localhost" || domain == to_canonical_domain(on_.world().values.router.advertise)) return found;
+    found.is_key = true;
+    if (const auto* tenant = on_.current()->find_domain(*domain)) found.tenant = tenant->id;
+    return found;
+}
+
+bool gateway::is_loaded() const
+{
+    return on_.current() != nullptr && !on_.world().feed.is_foreign.load();
+}
+
+bool gateway::is_stale() const
+{
+    return on_.world().feed.is_stale(boot_clock::now());
+}
+
+license_state gateway::license() const
+{
+    return on_.world().feed.license.load();
+}
+
+std::optional<std::int64_t> gateway::licensed_hosts() const
+{
+    const auto hosts = on_.world().feed.licensed_hosts.load();
+    if (hosts < 0) return std::nullopt;
+    return hosts;
+}
+
+} // namespace leasehold::router

@@ -1,0 +1,482 @@
+#include <leasehold/router/router.hpp>
+
+#include "directory/feed.hpp"
+#include "front/acceptor.hpp"
+#include "front/front_lane.hpp"
+#include "gateway/gateway.hpp"
+#include "license_watch.hpp"
+#include "registry_endpoint.hpp"
+#include "relay/lane_set.hpp"
+#include "server/leases.hpp"
+#include "server/server_logins.hpp"
+
+#include <leasehold/base/file.hpp>
+#include <leasehold/base/log.hpp>
+#include <leasehold/base/worker_pool.hpp>
+#include <leasehold/database/listener.hpp>
+#include <leasehold/database/pool.hpp>
+#include <leasehold/vault-client/identified_broker.hpp>
+#include <leasehold/vault-client/lease_roster.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+namespace leasehold::router {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int registry_threads = 3;
+constexpr int registry_queue = 256;
+
+int relay_lanes_of(const router_config& from)
+{
+    const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    return std::clamp(from.lanes > 0 ? from.lanes : cores, 1, 64);
+}
+
+int front_lanes_of(const router_config& from)
+{
+    if (from.front_lanes > 0) return from.front_lanes;
+    return std::max(1, relay_lanes_of(from) / 4);
+}
+
+std::unique_ptr<directory_keeper> make_keeper(const tenancy& how, const config& values)
+{
+    if (const auto* many = std::get_if<multi_tenant>(&how)) {
+        return std::make_unique<fleet_directory>(*many, values.multitenancy.domain_suffix);
+    }
+    return std::make_unique<one_tenant_directory>(std::get<single_tenant>(how));
+}
+
+vault_client::lease_settings lease_settings_of(const router_config& from)
+{
+    vault_client::lease_settings settings;
+    settings.rotate_at = from.lease.rotate_at;
+    settings.jitter = from.lease.jitter;
+    settings.drain = from.lease.drain;
+    settings.patience = from.pool.checkout_timeout;
+    return settings;
+}
+
+std::string file_text(const path& file)
+{
+    try {
+        return load_file(file);
+    } catch (const error&) {
+        return {}; // none there: the registry's row may have one
+    }
+}
+
+// Runs a coroutine on a lane and waits for it here.
+void run_on(asio::io_context& lane, std::string name, task<void> work)
+{
+    auto done = std::make_shared<std::promise<void>>();
+    auto ended = done->get_future();
+    auto whole = [](task<void> inner, std::shared_ptr<std::promise<void>> tell) -> task<void> {
+        outcome<void> result;
+        co_await detail::run_into(std::move(inner), result);
+        tell->set_value();
+    }(std::move(work), done);
+    spawn(lane, std::move(name), std::move(whole));
+    ended.wait();
+}
+
+// Counts answers of other lanes and wakes a coroutine when the last has come.
+class gathering : public std::enable_shared_from_this<gathering>
+{
+public:
+    gathering(asio::io_context& home, std::size_t count)
+        : home_(home)
+        , left_(count)
+        , woken_(home, asio::steady_timer::time_point::max())
+    {}
+    // For each of the others: to be called once, from any thread.
+    std::function<void()> one()
+    {
+        return [self = shared_from_this()] {
+            asio::post(self->home_, [self] {
+                if (--self->left_ == 0) self->woken_.cancel();
+            });
+        };
+    }
+    task<void> wait()
+    {
+        boost::system::error_code ignored;
+        while (left_ > 0) co_await woken_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+
+private:
+    asio::io_context& home_;
+    std::size_t left_;
+    asio::steady_timer woken_;
+};
+
+} // namespace
+
+// Members stand in the order in which they refer to each other; lanes end before what runs on them goes.
+struct router::impl final : feed_consumer
+{
+    impl(tenancy is, const config& with, const hmac_keys& keys_of, router_settings chosen)
+        : how(std::move(is))
+        , values(with)
+        , keys(keys_of)
+        , settings(std::move(chosen))
+        , registry_pool(registry_endpoint(values.registry), registry_threads, registry_queue)
+        , routes(registry_pool)
+        , keeper(make_keeper(how, values))
+        , hashing("router.hash", 2, 1000)
+    {}
+
+    tenancy how;
+    const config& values;
+    const hmac_keys& keys;
+    router_settings settings;
+    router_id id = router_id::random();
+
+    database::pool registry_pool;
+    registry::routes routes;
+    std::unique_ptr<directory_keeper> keeper;
+    feed_facts facts;
+    worker_pool hashing;
+
+    server_logins logins;
+    std::unique_ptr<front_world> world;
+    std::vector<std::unique_ptr<front_lane>> fronts; // before relays: holds of leases post there to the end
+    std::unique_ptr<leases> known_leases;
+    std::unique_ptr<relay::lane_set> relays;
+    std::vector<std::unique_ptr<acceptor>> acceptors;
+    std::unique_ptr<gateway> ports;
+    std::unique_ptr<vault_client::identified_broker> broker;
+    std::unique_ptr<vault_client::lease_roster> roster;
+
+    std::unique_ptr<lane> feed_lane;
+    std::unique_ptr<license_watch> license;
+    std::unique_ptr<feed> changes;
+    std::unique_ptr<database::listener> notifications;
+
+    std::vector<std::function<void()>> at_drain;
+    bool is_started = false;
+    bool is_drained = false;
+    std::atomic<bool> is_open{false};
+
+    asio::io_context& home() { return fronts.front()->context(); }
+    bool has_broker() const { return std::holds_alternative<multi_tenant>(how); }
+
+    void start();
+    void make_lanes(const registry::router_registration& as);
+    void make_leases();
+    void make_feed(const installation_id& installation);
+    void open_listeners();
+    void drain();
+    void register_again();
+
+    task<void> publish(directory_ptr now) override;
+    task<void> perform(acts what) override;
+    task<void> look_at_license() override;
+    task<void> report_use();
+    task<void> make_roster();
+    task<void> end_roster();
+    void audit(const registry::router_event& what);
+};
+
+void router::impl::start()
+{
+    const auto address_text = values.router.advertise.empty()
+                                  ? (values.router.listen.empty() ? "" : values.router.listen.front().to_string())
+                                  : values.router.advertise;
+    const auto as = routes.register_router(id, address_text, settings.version, relay_lanes_of(values.router));
+    is_started = true;
+    make_lanes(as);
+    make_leases();
+    make_feed(as.installation);
+    open_listeners();
+    is_open = true;
+    log::info(
+        "router.started",
+        {{"router", id.to_string()},
+         {"number", as.number},
+         {"lanes", relays->lanes().size()},
+         {"front_lanes", fronts.size()},
+         {"mode", has_broker() ? "multi_tenant" : "single_tenant"}}
+    );
+}
+
+void router::impl::make_lanes(const registry::router_registration& as)
+{
+    relay::lane_settings of_each;
+    of_each.router_number = as.number;
+    of_each.router_name = id.to_string();
+    const auto lanes = relay_lanes_of(values.router);
+    of_each.max_sessions = static_cast<std::uint32_t>(std::max(1, values.router.clients.max / lanes));
+    relays = std::make_unique<relay::lane_set>(static_cast<std::uint8_t>(lanes), of_each, logins, logins);
+    world = std::unique_ptr<front_world>(new front_world{
+        values, keys, *settings.clock, facts, *relays, *settings.into, id.to_string(), keys.subkey("mock"), {}, {}, {}});
+    world->key_used = [this](const key_id& key) { changes->key_used(key); };
+    world->audit = [this](const registry::router_event& what) { audit(what); };
+    const auto tls = values.router.tls.is_set() ? listener_tls::load(values.router.tls) : nullptr;
+    for (int i = 0; i < front_lanes_of(values.router); ++i) {
+        fronts.push_back(std::make_unique<front_lane>(*world, static_cast<std::size_t>(i), tls));
+    }
+    ports = std::make_unique<gateway>(*fronts.front(), routes);
+}
+
+void router::impl::make_leases()
+{
+    server_logins::parts parts;
+    parts.on = fronts.front().get();
+    parts.hashing = &hashing;
+    if (has_broker()) {
+        auto work = make_roster();
+        run_on(home(), "router.leases", std::move(work));
+        parts.roster = roster.get();
+        parts.known = known_leases.get();
+        auto use = report_use();
+        spawn(home(), "router.lease_use", std::move(use));
+    } else {
+        const auto password = std::make_shared<const secret<std::string>>(registry_endpoint(values.registry).password.clone());
+        parts.own = std::make_shared<server_identity>(values.registry.router.user, password);
+    }
+    logins.attach(std::move(parts));
+}
+
+// On the lane that owns it.
+task<void> router::impl::make_roster()
+{
+    known_leases = std::make_unique<leases>(home());
+    broker = vault_client::create_identified_broker(home(), values.vault, values.vault.auth.router, "router");
+    roster = std::make_unique<vault_client::lease_roster>(
+        home(), *broker, broker->tokens(), logins, *known_leases, lease_settings_of(values.router)
+    );
+    known_leases->attach(*relays, *roster);
+    co_return;
+}
+
+task<void> router::impl::report_use()
+{
+    while (!world->is_draining.load()) {
+        known_leases->note_used();
+        co_await sleep_for(1s);
+    }
+}
+
+void router::impl::make_feed(const installation_id& installation)
+{
+    feed_lane = std::make_unique<lane>("router.feed");
+    auto signers = settings.license_signers.value_or(license_keys::compiled_in(settings.is_development));
+    license = std::make_unique<license_watch>(
+        how, std::move(signers), *settings.clock, installation.to_string(), facts
+    );
+    feed_settings with;
+    with.poll_interval = settings.poll_interval;
+    with.license_interval = settings.license_interval;
+    changes = std::make_unique<feed>(
+        feed_lane->context(), routes, *keeper, *this, facts, *settings.clock, id, installation, with
+    );
+    changes->on_forgotten = [this] { register_again(); };
+    auto life = changes->run();
+    spawn(feed_lane->context(), "router.feed", std::move(life));
+    notifications = std::make_unique<database::listener>(
+        registry_endpoint(values.registry), "registry_change", [this](std::string_view) { changes->wake(); }
+    );
+}
+
+void router::impl::open_listeners()
+{
+    std::vector<front_lane*> lanes;
+    for (const auto& one : fronts) lanes.push_back(one.get());
+    for (const auto& at : values.router.listen) acceptors.push_back(std::make_unique<acceptor>(at, lanes));
+    for (const auto& one : acceptors) one->start();
+}
+
+void router::impl::register_again()
+{
+    log::warn("router.forgotten", {{"router", id.to_string()}});
+    const auto address_text = acceptors.empty() ? std::string() : acceptors.front()->bound().to_string();
+    routes.register_router(id, address_text, settings.version, relay_lanes_of(values.router));
+}
+
+task<void> router::impl::publish(directory_ptr now)
+{
+    const auto all = std::make_shared<gathering>(feed_lane->context(), fronts.size());
+    for (const auto& one : fronts) one->publish(now, all->one());
+    co_await all->wait();
+}
+
+task<void> router::impl::perform(acts what)
+{
+    const auto began = boot_clock::now();
+    const auto kills = what.tenants_to_kill.size() + what.principals_to_kill.size();
+    const auto all = std::make_shared<gathering>(feed_lane->context(), kills);
+    const auto order = [&](relay::kill_target target) {
+        relay::kill_order kill;
+        kill.target = target;
+        kill.done = [done = all->one(), began](relay::kill_counts counts) {
+            const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(boot_clock::now() - began);
+            log::info(
+                "sessions.killed",
+                {{"sessions", counts.sessions}, {"servers", counts.servers}, {"waiters", counts.waiters}, {"ms", took.count()}}
+            );
+            done();
+        };
+        relays->kill(std::move(kill));
+    };
+    for (const auto& tenant : what.tenants_to_kill) order(tenant);
+    for (const auto& who : what.principals_to_kill) order(who);
+    if (roster != nullptr && !what.tenants_to_retire.empty()) {
+        asio::post(home(), [this, tenants = std::move(what.tenants_to_retire)] {
+            for (const auto& tenant : tenants) {
+                if (roster != nullptr) roster->retire(tenant);
+            }
+        });
+    }
+    co_await all->wait();
+}
+
+task<void> router::impl::look_at_license()
+{
+    if (!has_broker()) co_return;
+    const auto installed = co_await routes.license();
+    license->look(installed.document.value_or(""), file_text(values.license.file));
+}
+
+void router::impl::audit(const registry::router_event& what)
+{
+    asio::post(feed_lane->context(), [this, what] {
+        auto work = routes.audit(id, what);
+        spawn(feed_lane->context(), "router.audit", std::move(work));
+    });
+}
+
+task<void> router::impl::end_roster()
+{
+    known_leases->detach();
+    co_await roster->stop();
+    co_await broker->stop();
+    roster.reset();
+    broker.reset();
+}
+
+void router::impl::drain()
+{
+    if (!is_started || is_drained) return;
+    is_drained = true;
+    is_open = false;
+    if (world) world->is_draining = true;
+    for (const auto& one : acceptors) one->close();
+    for (const auto& call : at_drain) call();
+    if (relays) {
+        auto done = std::make_shared<std::promise<void>>();
+        auto drained = done->get_future();
+        relays->drain(values.limits.drain_timeout, [done] { done->set_value(); });
+        drained.wait_for(values.limits.drain_timeout + 5s);
+    }
+    for (const auto& one : fronts) one->shut_logins();
+    notifications.reset();
+    if (changes) changes->stop();
+    if (feed_lane) feed_lane->join();
+    if (roster) {
+        auto work = end_roster();
+        run_on(home(), "router.leases_end", std::move(work));
+    }
+    for (const auto& one : fronts) one->join();
+    if (relays) relays->stop();
+    try {
+        routes.deregister(id);
+    } catch (const error& why) {
+        log::failure("router.deregister_failed", why);
+    }
+    log::info("router.stopped", {{"router", id.to_string()}});
+}
+
+router::router(tenancy how, const config& values, const hmac_keys& keys, router_settings settings)
+    : impl_(std::make_unique<impl>(std::move(how), values, keys, std::move(settings)))
+{}
+
+router::~router()
+{
+    impl_->drain();
+}
+
+void router::start()
+{
+    impl_->start();
+}
+
+void router::drain()
+{
+    impl_->drain();
+}
+
+std::vector<address> router::listening() const
+{
+    std::vector<address> all;
+    for (const auto& one : impl_->acceptors) all.push_back(one->bound());
+    return all;
+}
+
+bool router::wait_loaded(std::chrono::milliseconds patience)
+{
+    const auto until = boot_clock::now() + patience;
+    while (!impl_->facts.is_loaded.load()) {
+        if (boot_clock::now() > until) return false;
+        std::this_thread::sleep_for(5ms);
+    }
+    return true;
+}
+
+std::vector<readiness_fact> router::readiness() const
+{
+    const auto& facts = impl_->facts;
+    std::vector<readiness_fact> all;
+    const auto add = [&](std::string name, bool is_ready, std::string detail) {
+        readiness_fact one;
+        one.name = std::move(name);
+        one.is_ready = is_ready;
+        one.detail = std::move(detail);
+        all.push_back(std::move(one));
+    };
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(facts.age(boot_clock::now()));
+    add("listeners", impl_->is_open.load(), impl_->is_open.load() ? "open" : "closed");
+    add("directory", facts.is_loaded.load() && !facts.is_foreign.load(), facts.is_loaded.load() ? "loaded" : "loading");
+    // A registry that is away degrades nothing that serves already.
+    const bool is_stale = facts.is_stale(boot_clock::now());
+    add("registry", true, is_stale ? "no contact for " + std::to_string(age.count()) + " ms" : "in contact");
+    add("license", true, std::string(to_text(facts.license.load())));
+    return all;
+}
+
+license_state router::license() const
+{
+    return impl_->facts.license.load();
+}
+
+const router_id& router::id() const noexcept
+{
+    return impl_->id;
+}
+
+void router::reload_tls()
+{
+    if (!impl_->values.router.tls.is_set()) return;
+    const auto fresh = listener_tls::load(impl_->values.router.tls);
+    for (const auto& one : impl_->fronts) one->use_tls(fresh);
+}
+
+agents::gateway_ports& router::gateway()
+{
+    return *impl_->ports;
+}
+
+void router::on_drain(std::function<void()> call)
+{
+    impl_->at_drain.push_back(std::move(call));
+}
+
+} // namespace leasehold::router
