@@ -1,0 +1,1 @@
+"""A whole installation on one machine, step by step: what `make demo` runs."""
