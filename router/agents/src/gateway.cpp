@@ -1,0 +1,180 @@
+#include <leasehold/router/agents/gateway.hpp>
+
+#include "data_api.hpp"
+#include "enroll_api.hpp"
+#include "host_authenticator.hpp"
+#include "identity_api.hpp"
+#include "tenant_store.hpp"
+
+#include <leasehold/base/error.hpp>
+#include <leasehold/base/log.hpp>
+#include <leasehold/http/routes.hpp>
+#include <leasehold/http/server.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace leasehold::router::agents {
+namespace {
+
+constexpr auto reconcile_every = std::chrono::seconds(60);
+constexpr auto half_done_after = std::chrono::minutes(2);
+constexpr auto given_up_after = std::chrono::hours(24);
+constexpr auto stamp_every = std::chrono::minutes(15);
+constexpr auto longest_handler = std::chrono::seconds(30);
+
+http::server_settings server_settings_of(const config& values)
+{
+    http::server_settings settings;
+    settings.name = "agents";
+    settings.listen = values.agents.listen;
+    settings.tls = values.agents.tls;
+    settings.max_sessions = 65536;
+    return settings;
+}
+
+http::routes_settings routes_settings_of(const clock_source& clock, metrics& into)
+{
+    http::routes_settings settings;
+    settings.patience = longest_handler;
+    settings.meters = &into;
+    settings.on_every_answer = [&clock](http::headers& fields) { fields.set("Leasehold-Time", to_rfc3339(clock.wall())); };
+    return settings;
+}
+
+}  // namespace
+
+struct gateway::impl : std::enable_shared_from_this<gateway::impl>
+{
+    impl(gateway_ports& from, const config& with, const hmac_keys& keys, const clock_source& time, metrics& into)
+        : ports(from), values(with), clock(time), authenticator(from, keys, time),
+          routes(authenticator, authorizer, routes_settings_of(time, into)), store(from.sessions()),
+          enrollment(from, store, with, keys, time), data(store, with, time), identity(from, with, keys, time),
+          alarm(from.context())
+    {
+        enrollment.mount(routes);
+        data.mount(routes);
+        identity.mount(routes);
+    }
+
+    task<void> keep_reconciling(std::shared_ptr<impl> self);
+    task<void> reconcile();
+    task<void> finish_enrollments();
+
+    gateway_ports& ports;
+    const config& values;
+    const clock_source& clock;
+    host_authenticator authenticator;
+    host_authorizer authorizer;
+    http::routes routes;
+    tenant_store store;
+    enroll_api enrollment;
+    data_api data;
+    identity_api identity;
+    std::optional<http::server> listener;
+    asio::steady_timer alarm;
+    bool is_stopping = false;
+    std::map<host_id, boot_time> half_done;  // since when
+    boot_time stamped_at{};
+};
+
+gateway::gateway(
+    gateway_ports& ports, const config& values, const hmac_keys& keys, const clock_source& clock, metrics& into)
+    : impl_(std::make_shared<impl>(ports, values, keys, clock, into))
+{}
+
+gateway::~gateway() = default;
+
+void gateway::start()
+{
+    impl_->listener.emplace(impl_->ports.context(), impl_->routes, server_settings_of(impl_->values));
+    impl_->listener->start();
+    const auto self = impl_;
+    asio::post(self->ports.context(), [self] {
+        spawn(self->ports.context(), "agents.reconcile", self->keep_reconciling(self));
+    });
+}
+
+const address& gateway::bound() const
+{
+    return impl_->listener->bound();
+}
+
+void gateway::reload_tls()
+{
+    if (impl_->listener) impl_->listener->reload_tls();
+}
+
+http::handler& gateway::routes() noexcept
+{
+    return impl_->routes;
+}
+
+task<void> gateway::drain(std::chrono::milliseconds patience)
+{
+    impl_->is_stopping = true;
+    impl_->alarm.cancel();
+    if (impl_->listener) co_await impl_->listener->drain(patience);
+}
+
+task<void> gateway::reconcile()
+{
+    co_await impl_->reconcile();
+}
+
+task<void> gateway::impl::keep_reconciling(std::shared_ptr<impl> self)
+{
+    while (!self->is_stopping) {
+        alarm.expires_after(reconcile_every);
+        boost::system::error_code cancelled;
+        co_await alarm.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+        if (self->is_stopping) break;
+        try {
+            co_await self->reconcile();
+        } catch (const error& why) {
+            log::failure("agents.reconcile_failed", why);
+        }
+    }
+}
+
+task<void> gateway::impl::reconcile()
+{
+    const auto now = clock.boot();
+    if (now - stamped_at >= stamp_every) {
+        stamped_at = now;
+        auto seen = data.take_seen();
+        if (!seen.empty()) co_await ports.registry().seen(std::move(seen));
+    }
+    co_await finish_enrollments();
+    const auto removed = co_await ports.registry().expire(given_up_after);
+    if (removed > 0) log::info("enrollments.expired", {{"hosts", removed}});
+}
+
+// Enrollments whose agent has not come back for its answer: steps 4 and 5 are done for it.
+task<void> gateway::impl::finish_enrollments()
+{
+    const auto now = clock.boot();
+    std::map<host_id, boot_time> still;
+    for (const auto& host : ports.enrolling_hosts()) {
+        const auto known = half_done.find(host);
+        still[host] = known == half_done.end() ? now : known->second;
+    }
+    half_done = std::move(still);
+    const auto due = half_done;
+    for (const auto& [host, since] : due) {
+        if (now - since < half_done_after) continue;
+        auto facts = ports.lookup().find_host(host);
+        if (!facts || facts->public_key.empty()) continue;  // made beforehand by name: nobody has enrolled yet
+        try {
+            co_await enrollment.finish(std::move(*facts));
+        } catch (const error& why) {
+            log::failure("enrollment.not_finished", why, {{"host", host.to_string()}});
+        }
+    }
+}
+
+}  // namespace leasehold::router::agents
