@@ -196,8 +196,12 @@ void server_connection::note_parameter(std::string_view name, std::string_view v
     if (name == "in_hot_standby" || facts_.parameters == nullptr) return;
     const auto own = find(own_reports_);
     const auto first = find(*facts_.parameters);
-    const std::string_view expected =
-        own != own_reports_.end() ? own->second : (first != facts_.parameters->end() ? first->second : "");
+    std::string_view expected;
+    if (own != own_reports_.end()) {
+        expected = own->second;
+    } else if (first != facts_.parameters->end()) {
+        expected = first->second;
+    }
     const auto known = std::find(deviating_.begin(), deviating_.end(), name);
     if (value == expected) {
         if (known != deviating_.end()) deviating_.erase(known);

@@ -69,11 +69,11 @@ void session::start() noexcept
 void session::greet() noexcept
 {
     auto& out = core_.scratch();
-    for (const auto& [name, value] : *pool_.parameters()) {
+    for (const auto& reported : *pool_.parameters()) {
         const auto own = std::find_if(client_.settings.begin(), client_.settings.end(), [&](const auto& one) {
-            return is_same_name(one.first, name);
+            return is_same_name(one.first, reported.first);
         });
-        out.parameter_status(name, own == client_.settings.end() ? value : own->second);
+        out.parameter_status(reported.first, own == client_.settings.end() ? reported.second : own->second);
     }
     if (!client_.cancel_key.empty()) out.backend_key_data(client_.slot.client_pid(), client_.cancel_key);
     out.ready_for_query('I');
