@@ -2,6 +2,8 @@
 
 #include "fake_broker.hpp"
 #include "fake_clock.hpp"
+#include "lane_driver.hpp"
+#include "lease_recorder.hpp"
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/file.hpp>
@@ -18,37 +20,9 @@ namespace leasehold::vault_client {
 
 using namespace std::chrono_literals;
 
-// Runs the lane until `done` says so; real time bounds it, the fake clock decides what happens.
-inline void run_until(asio::io_context& lane, const std::function<bool()>& done)
-{
-    const auto limit = std::chrono::steady_clock::now() + 20s;
-    while (!done()) {
-        ASSERT_LT(std::chrono::steady_clock::now(), limit) << "the condition did not come true";
-        lane.restart();
-        lane.run_one_for(5ms);
-    }
-}
-
-// Lets what is under way come to rest; nothing is expected to happen.
-inline void settle(asio::io_context& lane)
-{
-    for (int i = 0; i < 10; ++i) {
-        lane.restart();
-        lane.run_for(2ms);
-    }
-}
-
-// Awaits `work` on the lane.
-template <class T>
-T await(asio::io_context& lane, task<T> work)
-{
-    outcome<T> result;
-    auto all = leasehold::detail::run_into(std::move(work), result);
-    bool ended = false;
-    asio::co_spawn(lane, std::move(all), [&](std::exception_ptr) { ended = true; });
-    run_until(lane, [&] { return ended; });
-    return result.take();
-}
+using test::await;
+using test::run_until;
+using test::settle;
 
 // Files of an AppRole in a folder of their own.
 struct credential_files
@@ -74,39 +48,8 @@ struct credential_files
     }
 };
 
-struct recorded_events final : lease_events
-{
-    void on_successor(lease_ptr next, lease_ref previous) override
-    {
-        successors.emplace_back(std::move(next), previous);
-    }
-    void on_renewed(lease_ptr renewed) override { renewals.push_back(std::move(renewed)); }
-    void on_ending(lease_ref which, boot_time by) override
-    {
-        endings.emplace_back(which, by);
-        if (on_end) on_end(which);
-    }
-    void on_ended(lease_ref which, lease_end why) override { ends.emplace_back(which, why); }
-
-    std::vector<std::pair<lease_ptr, lease_ref>> successors;
-    std::vector<lease_ptr> renewals;
-    std::vector<std::pair<lease_ref, boot_time>> endings;
-    std::vector<std::pair<lease_ref, lease_end>> ends;
-    std::function<void(lease_ref)> on_end;
-};
-
-struct settable_verifier final : lease_verifier
-{
-    task<bool> verify(lease_ptr fresh) override
-    {
-        ++asked;
-        last = fresh;
-        co_return answer;
-    }
-    bool answer = true;
-    int asked = 0;
-    lease_ptr last;
-};
+using test::recorded_events;
+using test::settable_verifier;
 
 // A fake broker, an identity at it, and a roster, on one lane and a fake clock.
 struct playground
