@@ -77,11 +77,12 @@ public:
             by_shard[place_of(hash)].emplace_back(hash, one);
         }
         std::size_t opened = pages_.size(); // the page that is being rebuilt
-        std::shared_ptr<page> draft;
+        std::shared_ptr<shard_page> draft;
         for (const auto& [place, changed] : by_shard) {
             if (place / width != opened) {
                 opened = place / width;
-                draft = next.pages_[opened] ? std::make_shared<page>(*next.pages_[opened]) : std::make_shared<page>();
+                const auto& old = next.pages_[opened];
+                draft = old ? std::make_shared<shard_page>(*old) : std::make_shared<shard_page>();
                 next.pages_[opened] = draft;
             }
             auto& shard = (*draft)[place % width];
@@ -97,14 +98,14 @@ private:
         Key key;
         Value value;
     };
-    using shard = std::vector<entry>; // by hash
+    using shard_entries = std::vector<entry>; // by hash
     static constexpr std::size_t width = 64;
-    using page = std::array<std::shared_ptr<const shard>, width>;
+    using shard_page = std::array<std::shared_ptr<const shard_entries>, width>;
 
     static bool before(const entry& one, std::uint64_t hash) noexcept { return one.hash < hash; }
-    static std::size_t place_of(std::uint64_t hash) noexcept { return static_cast<std::size_t>(hash >> 52U); }
+    static std::size_t place_of(std::uint64_t hash) noexcept { return hash >> 52U; }
 
-    const shard* shard_of(std::uint64_t hash) const noexcept
+    const shard_entries* shard_of(std::uint64_t hash) const noexcept
     {
         const auto place = place_of(hash);
         const auto& in = pages_[place / width];
@@ -112,9 +113,9 @@ private:
     }
 
     template <class Changed>
-    std::shared_ptr<const shard> rebuild(const shard* old, const Changed& changed)
+    std::shared_ptr<const shard_entries> rebuild(const shard_entries* old, const Changed& changed)
     {
-        auto made = std::make_shared<shard>();
+        auto made = std::make_shared<shard_entries>();
         const auto is_changed = [&](const entry& one) {
             return std::any_of(changed.begin(), changed.end(), [&](const auto& c) {
                 return c.first == one.hash && c.second->first == one.key;
@@ -135,7 +136,7 @@ private:
         return made;
     }
 
-    std::array<std::shared_ptr<const page>, width> pages_{};
+    std::array<std::shared_ptr<const shard_page>, width> pages_{};
     std::size_t size_ = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <sys/socket.h>
 
@@ -132,7 +133,8 @@ task<bool> peer_socket::connect_tls(SSL_CTX& with, const std::string& host)
     if (!is_address) {
         SSL_set_hostflags(tls_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
         if (SSL_set1_host(tls_.get(), host.c_str()) != 1) co_return false;
-        SSL_set_tlsext_host_name(tls_.get(), host.c_str());
+        // The macro of this name casts in C's way.
+        SSL_ctrl(tls_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str()));
     }
     for (;;) {
         ERR_clear_error();

@@ -214,18 +214,20 @@ public:
     // The same from nothing: what the change does not hold is gone.
     directory_ptr replace(directory_change all);
 
-protected:
+private:
+    // No other class can be a keeper: each of the two proves what it may hold.
+    friend class fleet_directory;
+    friend class one_tenant_directory;
     explicit directory_keeper(std::string domain_suffix);
     directory_ptr put(directory_change change);
 
-private:
     std::string domain_suffix_;
     std::map<server_id, std::uint32_t> server_indexes_;
     directory_ptr current_;
 };
 
 // A directory of any number of tenants: made only from a verified license.
-class fleet_directory final : public directory_keeper
+class fleet_directory : public directory_keeper
 {
 public:
     fleet_directory(const multi_tenant& allowed, std::string domain_suffix);
