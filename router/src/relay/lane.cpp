@@ -5,10 +5,23 @@
 
 #include <leasehold/router/wire/cancel_key.hpp>
 
-#include <pthread.h>
+#include <csignal>
 #include <utility>
+#include <pthread.h>
 
 namespace leasehold::router::relay {
+namespace {
+
+// Signals are for the thread that waits for them; above all SIGPIPE, which SSL_write() would raise.
+void block_signals() noexcept
+{
+    sigset_t all;
+    ::sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::sigdelset(&all, fault);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+} // namespace
 
 lane::lane(lane_settings settings, server_source& source, cancel_sender& cancels)
     : settings_(std::move(settings))
@@ -17,7 +30,10 @@ lane::lane(lane_settings settings, server_source& source, cancel_sender& cancels
     , transport_(make_epoll_transport(*buffers_, *settings_.clock))
     , inbox_(std::make_shared<inbox>(*transport_))
     , core_(std::make_unique<lane_core>(settings_, source, cancels, *transport_, *buffers_, inbox_))
-    , thread_([this] { core_->run(); })
+    , thread_([this] {
+        block_signals();
+        core_->run();
+    })
 {
     const auto name = "relay-" + std::to_string(settings_.index);
     ::pthread_setname_np(thread_.native_handle(), name.c_str());

@@ -47,10 +47,13 @@ void lane_core::run_once(boot_time wait_until)
 {
     inbox_->run();
     wheel_.advance(now());
-    for (auto left = to_go_on_.size(); left > 0; --left) {
-        if (auto* const one = to_go_on_.pop_front(); one != nullptr) one->go_on();
+    // Twice: who is served goes on in the same turn, and what it sends goes out in one flush.
+    for (int round = 0; round < 2; ++round) {
+        for (auto left = to_go_on_.size(); left > 0; --left) {
+            if (auto* const one = to_go_on_.pop_front(); one != nullptr) one->go_on();
+        }
+        if (round == 0) serve_pools();
     }
-    while (auto* const one = to_serve_.pop_front()) one->serve();
     bury();
     const auto busy =
         static_cast<std::uint64_t>(std::max<boot_clock::rep>((settings_.clock->boot() - now()).count(), 0));
@@ -59,6 +62,11 @@ void lane_core::run_once(boot_time wait_until)
     const bool is_idle = to_go_on_.empty() && to_serve_.empty() && !is_stopping_;
     net_.turn(is_idle ? std::min(wait_until, wheel_.next_due()) : now());
     bury();
+}
+
+void lane_core::serve_pools() noexcept
+{
+    while (auto* const one = to_serve_.pop_front()) one->serve();
 }
 
 void lane_core::bury() noexcept

@@ -85,6 +85,7 @@ public:
     void session_is_gone(session& one) noexcept;
     void call_is_over(internal_session& one) noexcept;
     void pool_is_unused(pool& one) noexcept;
+    std::uint64_t next_epoch() noexcept { return ++last_epoch_; }
     std::uint64_t next_link() noexcept { return ++last_link_; }
     void note_link(std::uint64_t link, internal_session* holder);
 
@@ -126,6 +127,7 @@ private:
     void kill_lease(const lease_number& which, const refusal& why, kill_counts& into);
     void end_kill(kill_record& record);
     void drain_step() noexcept;
+    void serve_pools() noexcept;
     void bury() noexcept;
     void close_everything() noexcept;
 
@@ -153,6 +155,7 @@ private:
     std::unique_ptr<drain_state> drain_;
     std::uint64_t last_cancel_ = 0;
     std::uint64_t last_link_ = 0;
+    std::uint64_t last_epoch_ = 0;
 
     intrusive_list<pool> to_serve_;
     intrusive_list<session> to_go_on_;

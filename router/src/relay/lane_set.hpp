@@ -18,6 +18,7 @@ public:
 
     [[nodiscard]] lane& lane_of(const tenant_id& tenant) noexcept;
     void submit(internal_call call) { lane_of(call.pool.tenant).submit(std::move(call)); }
+    void release_link(pool_key pool, std::uint64_t link) { lane_of(pool.tenant).release_link(pool, link); }
     // By the pid of the request; one of another router or lane does nothing.
     void cancel(std::uint32_t pid, std::string key);
     // On every lane; `done` once, with the sum, on whichever lane was last.

@@ -22,6 +22,8 @@ void borrower::wait_is_over() noexcept
     waits_for->refuse(*this, refusals::pool_timeout);
 }
 
+pool::pool(lane_core& core, const pool_key& key) : core_(core), key_(key), epoch_(core.next_epoch()) {}
+
 pool::~pool() = default;
 
 server_connection* pool::borrow(borrower& by) noexcept
@@ -294,8 +296,8 @@ void pool::note_ending(const lease_number& which) noexcept
 
 bool pool::is_ending(const lease_number& which) const noexcept
 {
-    return std::pair(which.placement_generation, which.number) <=
-           std::pair(ending_.placement_generation, ending_.number);
+    return ending_ && std::pair(which.placement_generation, which.number) <=
+                          std::pair(ending_->placement_generation, ending_->number);
 }
 
 void pool::lease_ended(const lease_number& which) noexcept
@@ -317,7 +319,7 @@ std::uint64_t pool::cut_lease(const lease_number& which, const refusal& why) noe
 
 std::uint64_t pool::cut_all(const refusal& why) noexcept
 {
-    ++epoch_;
+    epoch_ = core_.next_epoch();
     asked_for_ = 0;
     std::uint64_t count = 0;
     for (const auto& term : terms_) {

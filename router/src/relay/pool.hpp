@@ -9,6 +9,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace leasehold::router::relay {
@@ -48,7 +49,7 @@ private:
 class pool
 {
 public:
-    pool(lane_core& core, const pool_key& key) : core_(core), key_(key) {}
+    pool(lane_core& core, const pool_key& key);
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
     ~pool();
@@ -116,9 +117,10 @@ private:
     intrusive_list<borrower> waiting_;
     intrusive_list<session> awaiting_parameters_;
     std::vector<std::unique_ptr<lease_term>> terms_; // two at a rotation, else one
-    lease_number ending_;                            // this and older ones are lent no more
+    std::optional<lease_number> ending_;             // this and older ones are lent no more
     std::uint32_t asked_for_ = 0;                    // servers under way
-    std::uint64_t epoch_ = 0;
+    std::uint64_t
+        epoch_; // of requests; no two pools of a lane share one, nor does one before and after a kill
     timer idle_limit_;
 };
 

@@ -78,7 +78,7 @@ bool server_connection::is_in_transaction() const noexcept
 
 bool server_connection::is_clean() const noexcept
 {
-    return owed_.is_empty() && !owed_.batch_open() && !is_in_transaction();
+    return !owes() && !is_in_transaction();
 }
 
 void server_connection::resume() noexcept
@@ -239,9 +239,8 @@ void server_connection::abandon(farewell how, bool is_midway, bool is_kept_from_
 {
     borrower_ = nullptr;
     if (state_ == state::closed) return;
-    const bool owes = owed_.ready_owed() > 0 || owed_.batch_open();
-    if (how == farewell::cancel && owes) cancel();
-    if (is_midway || (is_kept_from_others && (!owes || how == farewell::cancel))) {
+    if (how == farewell::cancel && owes()) cancel();
+    if (is_midway || (is_kept_from_others && (!owes() || how == farewell::cancel))) {
         close();
         return;
     }
@@ -316,7 +315,7 @@ void server_connection::end_with_lease() noexcept
     is_doomed_ = true;
     core_.tallies().lease_cuts.add();
     if (state_ != state::lent) return; // draining or returning: it is closed when that is done
-    if (owed_.is_empty() && !owed_.batch_open()) {
+    if (!owes()) {
         cut(refusals::lease_ended);
         return;
     }
@@ -337,14 +336,14 @@ void server_connection::drop() noexcept
 {
     if (state_ == state::closed) return;
     borrower_ = nullptr;
-    if (owed_.ready_owed() > 0 || owed_.batch_open()) cancel();
+    if (owes()) cancel();
     close();
 }
 
 void server_connection::close() noexcept
 {
     if (state_ == state::closed) return;
-    if (owed_.is_empty() && !owed_.batch_open()) core_.net().send(handle_, terminate_message);
+    if (!owes()) core_.net().send(handle_, terminate_message);
     leave();
 }
 

@@ -55,6 +55,7 @@ public:
     // the socket is full, on_server_writable() follows.
     bool send(std::string_view bytes) noexcept;
     [[nodiscard]] wire::reply_queue& owed() noexcept { return owed_; }
+    [[nodiscard]] bool owes() const noexcept { return !owed_.is_empty() || owed_.batch_open(); }
     [[nodiscard]] bool is_in_transaction() const noexcept;
     // Nothing is owed, no batch is open, outside a transaction, no settings of its own left behind.
     [[nodiscard]] bool is_clean() const noexcept;

@@ -95,7 +95,7 @@ void session::cancel(std::string_view key) noexcept
     core_.tallies().cancels.add();
     if (is_waiting()) {
         pool_.refuse(*this, refusals::query_cancelled);
-    } else if (server_ != nullptr && !is_settling_ && server_->owed().ready_owed() > 0) {
+    } else if (server_ != nullptr && !is_settling_ && server_->owes()) {
         server_->cancel();
     }
 }
@@ -203,7 +203,7 @@ void session::adjust_limit() noexcept
     } else if (is_client_full_ || is_midway() || !held_.empty()) {
         pending_at_stall_ = core_.net().pending(handle_);
         set_limit(is_settling_ ? limit::none : limit::stalled, limits.stalled);
-    } else if (server_->owed().ready_owed() > 0) {
+    } else if (!server_->owed().is_empty()) { // the server works
         set_limit(limit::none, {});
     } else if (server_->is_clean()) { // pinned
         set_limit(limit::idle_client, limits.idle_client);

@@ -398,6 +398,25 @@ TEST_F(RelayFaults, ACancelReachesOnlyItsOwnQuery)
     EXPECT_EQ(server.next()->type, 'Q');
 }
 
+TEST_F(RelayFaults, AQueryWithoutSyncIsCancelledToo)
+{
+    auto options = of(acme);
+    options.limits.idle_in_transaction = 50ms; // the server works: this is not idle
+    auto [client, server] = join_first(options);
+    wire::message_writer out;
+    out.parse("", "select pg_sleep(100)").execute("").flush();
+    client.talk.send(out.take());
+    EXPECT_EQ(server.types(3), "PEH");
+    out.parse_complete();
+    server.send(out.take());
+    EXPECT_EQ(client.talk.types(1), "1");
+    on->cancel(client.pid, client.key);
+    auto cancel = ports.next_cancel();
+    ASSERT_TRUE(cancel);
+    server.send(error_only("57014"));
+    EXPECT_EQ(sqlstate_of(*client.talk.next()), "57014");
+}
+
 TEST_F(RelayFaults, ACancelledWaiterLeavesTheQueue)
 {
     auto options = of(acme);

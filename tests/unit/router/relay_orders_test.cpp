@@ -200,6 +200,20 @@ TEST_F(RelayOrders, ARenewedLeaseLivesOn)
     EXPECT_EQ(client.talk.until_ready(), "CZI");
 }
 
+TEST_F(RelayOrders, AServerWithoutALeaseIsTaken) // collapsed mode
+{
+    auto client = connect(of(acme));
+    auto request = ports.next_request();
+    auto [socket, talk] = make_pair_of_sockets();
+    verified_server server;
+    server.socket = std::move(socket);
+    server.parameters = std::make_shared<const parameter_set>();
+    request->fulfil(std::move(server));
+    EXPECT_EQ(client.talk.until_ready(), "KZI");
+    client.talk.send(query("select 1"));
+    EXPECT_EQ(talk.next()->type, 'Q');
+}
+
 TEST_F(RelayOrders, TheHoldOfALeaseEndsWithItsLastConnection)
 {
     struct told_hold final : lease_hold
