@@ -9,6 +9,16 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#ifdef __SANITIZE_ADDRESS__
+// libpqxx 6.4 forgets one PGresult for each connection that is lost in use: encoding_id() throws before it is cleared
+// (jtv/libpqxx#500, repaired in 7). About 2 KB each, and libpqxx stands behind one file of ours.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions()
+{
+    return "leak:libpqxx-6.4.so\n";
+}
+#endif
+
 namespace leasehold::test {
 namespace {
 

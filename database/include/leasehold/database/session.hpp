@@ -39,7 +39,8 @@ struct endpoint
     [[nodiscard]] endpoint clone() const;
 };
 
-// A statement with a name, which is unique in the program: prepared statement, metric label and log field. Both views outlive the program's queries.
+// A statement with a name, which is unique in the program: prepared statement, metric label and log field. Both views
+// outlive the program's queries.
 struct query
 {
     std::string_view name;
