@@ -1,0 +1,23 @@
+#pragma once
+
+#include <leasehold/base/task.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <future>
+
+namespace leasehold::cli {
+
+// Runs one coroutine on a lane and waits for its end. From the main thread only, never from a lane.
+template <class T>
+T run_on(asio::io_context& where, task<T> work)
+{
+    std::promise<void> done;
+    outcome<T> result;
+    auto all = detail::run_into(std::move(work), result);
+    asio::co_spawn(where, std::move(all), [&](std::exception_ptr) { done.set_value(); });
+    done.get_future().wait();
+    return result.take();
+}
+
+}  // namespace leasehold::cli

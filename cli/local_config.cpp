@@ -1,0 +1,38 @@
+#include "local_config.hpp"
+
+#include <leasehold/base/log.hpp>
+
+#include <filesystem>
+
+namespace leasehold::cli {
+namespace {
+
+constexpr auto installed_file = "/etc/leasehold/leasehold.yaml";
+constexpr auto development_file = "./leasehold.yaml";
+
+}  // namespace
+
+loaded_config load_local_config(const invocation& how)
+{
+    config_sources from;
+    from.file = how.config_file;
+    if (how.config_file.empty()) {
+        const bool here = how.development && std::filesystem::exists(development_file);
+        from.file = here ? development_file : installed_file;
+    }
+    from.environment = how.configuration_variables;
+    from.development = how.development;
+    if (!how.log_level.empty()) from.flags["log.level"] = how.log_level;
+    return load_config(from);
+}
+
+void configure_log(const log_config& from)
+{
+    auto least = log_level::info;
+    if (from.level == "debug") least = log_level::debug;
+    if (from.level == "warn") least = log_level::warn;
+    if (from.level == "error") least = log_level::error;
+    log::configure(least, from.format == "text" ? log::form::text : log::form::json);
+}
+
+}  // namespace leasehold::cli

@@ -1,0 +1,115 @@
+#include "command.hpp"
+#include "failure.hpp"
+#include "hmac_key_file.hpp"
+#include "installation_facts.hpp"
+#include "local_config.hpp"
+#include "serving.hpp"
+#include "stop_signals.hpp"
+
+#include <leasehold/base/log.hpp>
+#include <leasehold/base/metrics.hpp>
+#include <leasehold/base/secret.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace leasehold::cli {
+namespace {
+
+serve_role parse_role(const std::string& text)
+{
+    if (text == "all") return serve_role::all;
+    if (text == "control-plane") return serve_role::control_plane;
+    if (text == "router") return serve_role::router;
+    throw usage_error(fmt::format("--role {} is none of all, control-plane, router", text));
+}
+
+bool is_of_broker(const config_problem& problem)
+{
+    return problem.key.rfind("vault.", 0) == 0;
+}
+
+void refuse(std::vector<config_problem> problems)
+{
+    if (!problems.empty()) throw config_error(std::move(problems));
+}
+
+// A router is made from a tenancy, which only a verified license makes multi-tenant. A control plane alone starts without
+// one: whoever is to install a license needs it.
+std::optional<tenancy> allowed_tenancy(const config& values, serve_role role, bool development, const license_facts& known)
+{
+    if (role == serve_role::control_plane) return std::nullopt;
+    if (!values.multitenancy.enabled) return tenancy(single_tenant{});
+    return tenancy(multi_tenant{require_license(values, development, known)});
+}
+
+// What SIGHUP can change without a restart: certificates and the log. The rest is named.
+void reload(const invocation& how, loaded_config& running, serving& parts)
+{
+    const auto failed_gauge =
+        process_metrics().make_gauge("leasehold_config_reload_failed", "1 while the last reload was refused");
+    try {
+        auto fresh = load_local_config(how);
+        refuse(check_files(fresh.values));
+        parts.reload_tls();
+        configure_log(fresh.values.log);
+        std::map<std::string, std::string> before;
+        for (const auto& one : effective_values(running)) before[one.key] = one.value;
+        std::string applied = "certificates";
+        std::string restart_needed;
+        for (const auto& one : effective_values(fresh)) {
+            if (before[one.key] == one.value) continue;
+            auto& list = one.key.rfind("log.", 0) == 0 ? applied : restart_needed;
+            list += (list.empty() ? "" : ", ") + one.key;
+        }
+        running.values.log = fresh.values.log;
+        failed_gauge.set(0);
+        log::info("config.reloaded", {{"applied", applied}, {"restart_needed", restart_needed}});
+    } catch (const std::exception& failed) {
+        failed_gauge.set(1);
+        log::write(log_level::error, "config.reload_failed", {{"error", failed.what()}});
+    }
+}
+
+int serve(const invocation& how, const std::string& role_text)
+{
+    const auto role = parse_role(role_text);
+    const stop_signals signals;
+    auto loaded = load_local_config(how);
+    const auto& values = loaded.values;
+    configure_log(values.log);
+
+    // In this order: a missing broker file must not hide that there is no license, and no listener opens before both are known.
+    auto problems = check_files(values);
+    const auto of_broker = std::stable_partition(problems.begin(), problems.end(), [](const auto& one) { return !is_of_broker(one); });
+    if (of_broker != problems.begin()) refuse(problems);
+    const auto facts = role == serve_role::router ? load_installation_as_router(values) : load_installation(values);
+    auto allowed = allowed_tenancy(values, role, how.development, facts.license);
+    refuse(problems);
+    const auto keys = load_hmac_keys(values, facts.is_new && role != serve_role::router);
+    if (!secrets_are_locked()) log::warn("secrets.not_locked", {{"fix", "raise LimitMEMLOCK (ulimit -l)"}});
+
+    serving parts(values, keys, role, std::move(allowed), how.development);
+    log::info("serve.started", {{"version", LEASEHOLD_VERSION}, {"role", role_text},
+                                {"mode", values.multitenancy.enabled ? "multi-tenant" : "single-tenant"}});
+    int got = signals.next();
+    for (; got == SIGHUP; got = signals.next()) reload(how, loaded, parts);
+    log::info("serve.stopping", {{"signal", got}});
+    signals.let_through();
+    parts.drain();
+    log::info("serve.stopped");
+    return 0;
+}
+
+}  // namespace
+
+// Control plane, router and agent gateway in one process, or one role of them.
+void declare_serve(command& at, const invocation& how)
+{
+    const auto role = std::make_shared<std::string>("all");
+    at.option("--role", *role, "all, control-plane or router (default: all)");
+    at.runs([&how, role] { return serve(how, *role); });
+}
+
+}  // namespace leasehold::cli

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "probes.hpp"
+
+#include <leasehold/base/config.hpp>
+#include <leasehold/base/credential.hpp>
+#include <leasehold/base/license.hpp>
+#include <leasehold/control-plane/control_plane.hpp>
+#include <leasehold/router/agents/gateway.hpp>
+#include <leasehold/router/router.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace leasehold::cli {
+
+enum class serve_role : std::uint8_t { all, control_plane, router };
+
+// The parts of one serving process, in the order of their lives: metrics listener, router, agent gateway, control plane; drained
+// the other way round. Made, started and drained by the main thread. What the references name outlives it.
+class serving
+{
+public:
+    // Starts everything; what fails takes down again what had begun. `how` is there where the role has a router.
+    serving(const config& values, const hmac_keys& keys, serve_role role, std::optional<tenancy> how, bool development);
+    ~serving();
+    serving(const serving&) = delete;
+    serving& operator=(const serving&) = delete;
+
+    // Readiness 503; the API's requests and operations, then the agents', then sessions; leases and rows given back.
+    void drain();
+    // Reads every certificate and key again. Errors: invalid tls_files_unusable; the old ones stay.
+    void reload_tls();
+
+private:
+    void start_router(tenancy how, bool development);
+    void start_control_plane(bool development);
+    [[nodiscard]] address router_for_control_plane() const;
+    [[nodiscard]] std::vector<readiness_check> look() const;
+
+    const config& values_;
+    const hmac_keys& keys_;
+    std::unique_ptr<router::router> router_;
+    std::unique_ptr<router::agents::gateway> gateway_;
+    std::unique_ptr<control_plane::control_plane> control_plane_;
+    std::unique_ptr<probes> probes_;  // asks the others: gone before them
+};
+
+}  // namespace leasehold::cli
