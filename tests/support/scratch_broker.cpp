@@ -47,6 +47,7 @@ scratch_broker::scratch_broker(begin how)
     , port_(free_port())
 {
     url_ = "http://127.0.0.1:" + std::to_string(port_);
+    static_cast<void>(the_stack());  // throws before anything is made
     std::filesystem::create_directories(folder_ / "data");
     store_file(
         folder_ / "bao.hcl",
