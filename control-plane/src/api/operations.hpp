@@ -11,7 +11,7 @@ struct operation_query
 {
     std::int64_t limit = 50;
     std::optional<std::string> cursor;
-    std::optional<tenant_id> tenant_id;
+    std::optional<leasehold::tenant_id> tenant_id;
 };
 
 // /api/v1/operations: durable work and its steps.

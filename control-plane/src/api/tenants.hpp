@@ -15,7 +15,7 @@ struct tenant_create
     std::string tier = "database";
     std::string region;
     std::string jurisdiction;
-    std::optional<server_id> server_id;
+    std::optional<leasehold::server_id> server_id;
     std::string edition;
     nlohmann::json limits = nlohmann::json::object();
     nlohmann::json settings = nlohmann::json::object();
@@ -28,7 +28,7 @@ struct tenant_query
     std::optional<std::string> state;
     std::optional<std::string> slug;
     std::optional<std::string> tid;
-    std::optional<server_id> server_id;
+    std::optional<leasehold::server_id> server_id;
 };
 
 struct suspend_request

@@ -77,8 +77,9 @@ private:
     task<void> prepare_broker()
     {
         const auto mounts = co_await setup_->list_mounts();
-        co_await mount(mounts, mounts_.database, "database", {});
-        co_await mount(mounts, mounts_.transit, "transit", {});
+        std::map<std::string, std::string> no_options;
+        co_await mount(mounts, mounts_.database, "database", no_options);
+        co_await mount(mounts, mounts_.transit, "transit", no_options);
         std::map<std::string, std::string> version_2{{"version", "2"}};
         co_await mount(mounts, mounts_.kv, "kv", std::move(version_2));
 
@@ -88,8 +89,11 @@ private:
         if (!enabled) co_await setup_->enable_auth(vault_client::mount_name(approle), "approle");
         tell("broker auth " + approle, !enabled);
 
-        co_await identity({"leasehold-router", servers::router_policy(mounts_), &values_.vault.auth.router});
-        co_await identity({"leasehold-provisioner", servers::provisioner_policy(mounts_), &values_.vault.auth.provisioner});
+        const identity_role router{"leasehold-router", servers::router_policy(mounts_), &values_.vault.auth.router};
+        co_await identity(router);
+        const identity_role provisioner{
+            "leasehold-provisioner", servers::provisioner_policy(mounts_), &values_.vault.auth.provisioner};
+        co_await identity(provisioner);
 
         co_await setup_->make_transit_key(vault_client::transit_key("leasehold-receipts"), "ed25519");
         report_({"broker key leasehold-receipts", "was there or made"});
