@@ -42,6 +42,7 @@ SQL = re.compile(
 SQL_STANDS = (
     "registry/", "migrations/", "router/agents/", "database/src/", "tests/", "bench/",
     "control-plane/src/servers/",  # what provisioning does to a server
+    "router/src/server/verification.cpp",  # what a session must show before it serves
     "control-plane/src/tenant_data.cpp",  # what the API reads of a tenant, through the router
 )
 STRING = re.compile(r'(?:u8|[uUL])?R"(?P<mark>[^()\\\s]{0,16})\((?P<raw>.*?)\)(?P=mark)"|"(?P<plain>(?:\\.|[^"\\\n])*)"', re.S)

@@ -3,7 +3,8 @@
 #include "directory/feed.hpp"
 #include "front/acceptor.hpp"
 #include "front/front_lane.hpp"
-#include "gateway/gateway.hpp"
+#include "gateway/platform_gateway.hpp"
+#include "lane_metrics.hpp"
 #include "license_watch.hpp"
 #include "registry_endpoint.hpp"
 #include "relay/lane_set.hpp"
@@ -152,7 +153,7 @@ struct router::impl final : feed_consumer
     std::unique_ptr<leases> known_leases;
     std::unique_ptr<relay::lane_set> relays;
     std::vector<std::unique_ptr<acceptor>> acceptors;
-    std::unique_ptr<gateway> ports;
+    std::unique_ptr<platform_gateway> ports;
     std::unique_ptr<vault_client::identified_broker> broker;
     std::unique_ptr<vault_client::lease_roster> roster;
 
@@ -180,7 +181,7 @@ struct router::impl final : feed_consumer
     task<void> publish(directory_ptr now) override;
     task<void> perform(acts what) override;
     task<void> look_at_license() override;
-    task<void> report_use();
+    task<void> report();
     task<void> make_roster();
     task<void> end_roster();
     void audit(const registry::router_event& what);
@@ -224,7 +225,7 @@ void router::impl::make_lanes(const registry::router_registration& as)
     for (int i = 0; i < front_lanes_of(values.router); ++i) {
         fronts.push_back(std::make_unique<front_lane>(*world, static_cast<std::size_t>(i), tls));
     }
-    ports = std::make_unique<gateway>(*fronts.front(), routes);
+    ports = std::make_unique<platform_gateway>(*fronts.front(), routes);
 }
 
 void router::impl::make_leases()
@@ -237,13 +238,13 @@ void router::impl::make_leases()
         run_on(home(), "router.leases", std::move(work));
         parts.roster = roster.get();
         parts.known = known_leases.get();
-        auto use = report_use();
-        spawn(home(), "router.lease_use", std::move(use));
     } else {
         const auto password = std::make_shared<const secret<std::string>>(registry_endpoint(values.registry).password.clone());
         parts.own = std::make_shared<server_identity>(values.registry.router.user, password);
     }
     logins.attach(std::move(parts));
+    auto reports = report();
+    spawn(home(), "router.reports", std::move(reports));
 }
 
 // On the lane that owns it.
@@ -258,10 +259,13 @@ task<void> router::impl::make_roster()
     co_return;
 }
 
-task<void> router::impl::report_use()
+// Which leases are in use, to the roster; what the lanes count, to the metrics.
+task<void> router::impl::report()
 {
+    lane_metrics counted(*settings.into);
     while (!world->is_draining.load()) {
-        known_leases->note_used();
+        if (known_leases) known_leases->note_used();
+        counted.tell(*relays, facts, fronts.front()->current().get());
         co_await sleep_for(1s);
     }
 }

@@ -1,14 +1,14 @@
-#include "gateway/gateway.hpp"
+#include "gateway/platform_gateway.hpp"
 
 namespace leasehold::router {
 
-std::vector<host_id> gateway::enrolling_hosts() const
+std::vector<host_id> platform_gateway::enrolling_hosts() const
 {
     if (!on_.current()) return {};
     return on_.current()->hosts_in_state("enrolling");
 }
 
-std::optional<agents::tenant_facts> gateway::find_tenant(const tenant_id& id) const
+std::optional<agents::tenant_facts> platform_gateway::find_tenant(const tenant_id& id) const
 {
     const auto* found = on_.current() ? on_.current()->find_tenant(id) : nullptr;
     if (found == nullptr) return std::nullopt;
@@ -25,7 +25,7 @@ std::optional<agents::tenant_facts> gateway::find_tenant(const tenant_id& id) co
     return facts;
 }
 
-std::optional<agents::host_facts> gateway::find_host(const host_id& id) const
+std::optional<agents::host_facts> platform_gateway::find_host(const host_id& id) const
 {
     const auto* found = on_.current() ? on_.current()->find_host(id) : nullptr;
     if (found == nullptr) return std::nullopt;
@@ -46,14 +46,14 @@ std::optional<agents::host_facts> gateway::find_host(const host_id& id) const
     return facts;
 }
 
-std::optional<tenant_id> gateway::find_token(const token_id& id) const
+std::optional<tenant_id> platform_gateway::find_token(const token_id& id) const
 {
     const auto* found = on_.current() ? on_.current()->find_token(id) : nullptr;
     if (found == nullptr) return std::nullopt;
     return found->tenant;
 }
 
-agents::named_tenant gateway::find_name(std::string_view host_or_sni) const
+agents::named_tenant platform_gateway::find_name(std::string_view host_or_sni) const
 {
     agents::named_tenant found;
     const auto domain = to_canonical_domain(host_or_sni);
@@ -64,22 +64,22 @@ agents::named_tenant gateway::find_name(std::string_view host_or_sni) const
     return found;
 }
 
-bool gateway::is_loaded() const
+bool platform_gateway::is_loaded() const
 {
     return on_.current() != nullptr && !on_.world().feed.is_foreign.load();
 }
 
-bool gateway::is_stale() const
+bool platform_gateway::is_stale() const
 {
     return on_.world().feed.is_stale(boot_clock::now());
 }
 
-license_state gateway::license() const
+license_state platform_gateway::license() const
 {
     return on_.world().feed.license.load();
 }
 
-std::optional<std::int64_t> gateway::licensed_hosts() const
+std::optional<std::int64_t> platform_gateway::licensed_hosts() const
 {
     const auto hosts = on_.world().feed.licensed_hosts.load();
     if (hosts < 0) return std::nullopt;

@@ -1,4 +1,4 @@
-#include "gateway/gateway.hpp"
+#include "gateway/platform_gateway.hpp"
 
 namespace leasehold::router {
 namespace {
@@ -28,7 +28,7 @@ task<T> translated(task<T> call)
 
 } // namespace
 
-task<agents::redeemed> gateway::redeem(agents::redeem_request what)
+task<agents::redeemed> platform_gateway::redeem(agents::redeem_request what)
 {
     registry::redeem_parameters with;
     with.token = what.token;
@@ -58,7 +58,7 @@ task<agents::redeemed> gateway::redeem(agents::redeem_request what)
     co_return made;
 }
 
-task<agents::host_outcome> gateway::enrolled(
+task<agents::host_outcome> platform_gateway::enrolled(
     host_id host, std::string credential_hmac, wall_time expires_at, std::string source_ip, std::string request_id
 )
 {
@@ -68,7 +68,7 @@ task<agents::host_outcome> gateway::enrolled(
     co_return to_outcome(std::move(told));
 }
 
-task<agents::host_outcome> gateway::renew(agents::renew_request what)
+task<agents::host_outcome> platform_gateway::renew(agents::renew_request what)
 {
     auto call = at_.host_renew(
         what.host,
@@ -84,14 +84,14 @@ task<agents::host_outcome> gateway::renew(agents::renew_request what)
     co_return to_outcome(std::move(told));
 }
 
-task<agents::host_outcome> gateway::promote(host_id host, std::vector<std::string> hmacs)
+task<agents::host_outcome> platform_gateway::promote(host_id host, std::vector<std::string> hmacs)
 {
     auto call = at_.host_promote(host, std::move(hmacs));
     auto told = co_await translated(std::move(call));
     co_return to_outcome(std::move(told));
 }
 
-task<agents::host_outcome> gateway::lock(
+task<agents::host_outcome> platform_gateway::lock(
     host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
 )
 {
@@ -101,13 +101,13 @@ task<agents::host_outcome> gateway::lock(
     co_return to_outcome(std::move(told));
 }
 
-task<void> gateway::seen(std::vector<host_id> hosts)
+task<void> platform_gateway::seen(std::vector<host_id> hosts)
 {
     auto call = at_.hosts_seen(std::move(hosts));
     co_await translated(std::move(call));
 }
 
-task<std::int64_t> gateway::expire(std::chrono::milliseconds age)
+task<std::int64_t> platform_gateway::expire(std::chrono::milliseconds age)
 {
     auto call = at_.enrollments_expire(age);
     const auto gone = co_await translated(std::move(call));

@@ -1,5 +1,5 @@
 #include "gateway/batch.hpp"
-#include "gateway/gateway.hpp"
+#include "gateway/platform_gateway.hpp"
 #include "server/server_refusals.hpp"
 
 #include <boost/asio/post.hpp>
@@ -44,7 +44,7 @@ void check_serves(const tenant_record& tenant)
 } // namespace
 
 task<std::vector<agents::query_result>>
-gateway::run(tenant_id tenant, role_class role, std::vector<agents::statement> statements)
+platform_gateway::run(tenant_id tenant, role_class role, std::vector<agents::statement> statements)
 {
     if (!is_loaded()) refuse(refusals::directory_loading);
     const auto* record = on_.current()->find_tenant(tenant);

@@ -13,6 +13,30 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto cancel_limit = 3s;
 
+// False: the connection is over.
+task<bool> connect(peer_socket& socket, const relay::server_address& where)
+{
+    const auto* to = reinterpret_cast<const sockaddr*>(&where.peer);
+    if (::connect(socket.descriptor(), to, where.peer_size) == 0) co_return true;
+    if (errno != EINPROGRESS) co_return false;
+    co_return co_await socket.finish_connect();
+}
+
+// As the server's row says, like every connection to it.
+task<bool> begin_tls(peer_socket& socket, const server_record& server, SSL_CTX& tls, const std::string& host)
+{
+    wire::message_writer writer;
+    writer.ssl_request();
+    const bool is_asked = co_await socket.write_all(writer.view());
+    if (!is_asked) co_return false;
+    std::string answer;
+    const bool is_answered = co_await socket.read_more(answer, 1);
+    if (!is_answered) co_return false;
+    if (answer != "S") co_return tls_need_of(server.sslmode) == tls_need::optional;
+    const auto shown = server_tls::checks_name(server) ? host : std::string();
+    co_return co_await socket.connect_tls(tls, shown);
+}
+
 // Connects anew, sends the request, waits for the end of the stream: PostgreSQL closes once it has passed it on.
 task<void> deliver(
     asio::io_context& on,
@@ -25,28 +49,18 @@ task<void> deliver(
     const int made = ::socket(where.peer.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made < 0) co_return;
     peer_socket socket(on, made);
-    bool is_fine = ::connect(made, reinterpret_cast<const sockaddr*>(&where.peer), where.peer_size) == 0;
-    if (!is_fine && errno == EINPROGRESS) is_fine = co_await socket.finish_connect();
-    if (!is_fine) co_return;
+    const bool is_there = co_await connect(socket, where);
+    if (!is_there) co_return;
     if (tls != nullptr) {
-        wire::message_writer writer;
-        writer.ssl_request();
-        is_fine = co_await socket.write_all(writer.view());
-        if (!is_fine) co_return;
-        std::string answer;
-        is_fine = co_await socket.read_more(answer, 1);
-        if (!is_fine) co_return;
-        if (answer == "S") {
-            const auto host = server_tls::checks_name(server) ? where.host : std::string();
-            is_fine = co_await socket.connect_tls(*tls, host);
-        } else {
-            is_fine = tls_need_of(server.sslmode) == tls_need::optional;
-        }
-        if (!is_fine) co_return;
+        const bool is_secret = co_await begin_tls(socket, server, *tls, where.host);
+        if (!is_secret) co_return;
     }
-    is_fine = co_await socket.write_all(request);
+    bool is_open = co_await socket.write_all(request);
     std::string rest;
-    while (is_fine) is_fine = co_await socket.read_more(rest, 64);
+    while (is_open) {
+        const bool is_more = co_await socket.read_more(rest, 64);
+        is_open = is_more;
+    }
 }
 
 } // namespace

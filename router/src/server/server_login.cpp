@@ -62,7 +62,8 @@ task<void> server_login::connect(const server_record& server, server_tls& tls, s
         auto attempt = try_address(at->host, port, server);
         bool is_there = false;
         try {
-            is_there = co_await with_timeout(std::move(attempt), limit, "server_connect");
+            const bool is_connected = co_await with_timeout(std::move(attempt), limit, "server_connect");
+            is_there = is_connected;
         } catch (const error& late) {
             failure_ = late.what();
         }
@@ -91,9 +92,10 @@ task<bool> server_login::try_address(const std::string& host, const std::string&
         address_->peer_size = static_cast<socklen_t>(to.size());
         address_->server_index = server.index;
         if (::connect(made, to.data(), static_cast<socklen_t>(to.size())) == 0) co_return true;
-        bool is_there = false;
-        if (errno == EINPROGRESS) is_there = co_await socket_->finish_connect();
-        if (is_there) co_return true;
+        if (errno == EINPROGRESS) {
+            const bool is_there = co_await socket_->finish_connect();
+            if (is_there) co_return true;
+        }
         failure_ = std::system_category().message(errno);
     }
     co_return false;
@@ -110,8 +112,7 @@ task<void> server_login::begin_tls(const server_record& server, SSL_CTX* context
     if (!is_answered) throw server_away(server.name + ": no answer to SSLRequest");
     if (answer == "S") {
         const auto host = server_tls::checks_name(server) ? address_->host : std::string();
-        bool is_done = false;
-        is_done = co_await socket_->connect_tls(*context, host);
+        const bool is_done = co_await socket_->connect_tls(*context, host);
         if (!is_done) throw server_away(server.name + ": the TLS handshake failed or the certificate is not the server's");
     } else if (need == tls_need::required) {
         throw server_away(server.name + ": it does not speak TLS");
@@ -202,10 +203,10 @@ task<void> server_login::prove(std::string_view mechanisms, server_identity& who
     writer_.sasl_initial_response(exchange.mechanism(), step.out);
     co_await send();
 
-    auto came = co_await read();
-    if (came.type == 'E') refuse(came);
-    wire::body_reader challenge(came.body);
-    if (came.type != 'R' || challenge.int32() != 11) throw server_away("the server breaks the protocol");
+    const auto first = co_await read();
+    if (first.type == 'E') refuse(first);
+    wire::body_reader challenge(first.body);
+    if (first.type != 'R' || challenge.int32() != 11) throw server_away("the server breaks the protocol");
     step = exchange.read_challenge(challenge.remaining());
     if (step.state == wire::scram_state::failed) throw server_away("the server's SCRAM challenge is not acceptable");
     const auto salted = co_await who.salted(hashing_, exchange.salt(), exchange.iterations());
@@ -213,10 +214,10 @@ task<void> server_login::prove(std::string_view mechanisms, server_identity& who
     writer_.sasl_response(step.out);
     co_await send();
 
-    came = co_await read();
-    if (came.type == 'E') refuse(came);
-    wire::body_reader last(came.body);
-    if (came.type != 'R' || last.int32() != 12) throw server_away("the server breaks the protocol");
+    const auto second = co_await read();
+    if (second.type == 'E') refuse(second);
+    wire::body_reader last(second.body);
+    if (second.type != 'R' || last.int32() != 12) throw server_away("the server breaks the protocol");
     step = exchange.verify(last.remaining());
     if (step.state != wire::scram_state::done) throw server_away("the server does not know the password's verifier");
 }

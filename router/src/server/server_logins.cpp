@@ -75,7 +75,8 @@ task<void> server_logins::serve(relay::server_promise answer)
     std::optional<relay::verified_server> made;
     relay::refusal why = relay::refusals::internal;
     try {
-        made = co_await open(answer.key());
+        auto opened = co_await open(answer.key());
+        made = std::move(opened);
     } catch (const request_refused& refused) {
         why = refused.why;
     } catch (const std::exception& unforeseen) {
@@ -140,7 +141,8 @@ task<server_logins::right_to_enter> server_logins::find_right(const target& to)
     vault_client::placement_key key(to.want.tenant, to.want.placement.generation, to.server->name);
     const auto patience = world().values.router.pool.checkout_timeout;
     try {
-        by.lease = co_await with_.roster->get(std::move(key), to.want.role, patience);
+        auto found = co_await with_.roster->get(std::move(key), to.want.role, patience);
+        by.lease = std::move(found);
     } catch (const vault_client::error& why) {
         log::failure("lease.unavailable", why, {{"tenant", to.want.tid}, {"role_class", to_text(to.want.role)}});
         if (why.cause() == vault_client::failure::wrong_tenant) {
@@ -213,7 +215,8 @@ task<void> server_logins::check(server_login& session, const target& to)
     const std::vector<std::string> no_values;
     text_row row;
     try {
-        row = co_await session.ask(check_query(), no_values);
+        auto answer = co_await session.ask(check_query(), no_values);
+        row = std::move(answer);
     } catch (const server_refused& said) {
         failed = said;
     }

@@ -13,13 +13,13 @@ namespace leasehold::router {
 
 // The router's side of the agent gateway's ports: directory, platform connections, functions of the registry. On one
 // front lane.
-class gateway final : public agents::gateway_ports,
+class platform_gateway final : public agents::gateway_ports,
                       public agents::route_lookup,
                       public agents::platform_sessions,
                       public agents::enrollment_registry
 {
 public:
-    gateway(front_lane& on, registry::routes& at) : on_(on), at_(at) {}
+    platform_gateway(front_lane& on, registry::routes& at) : on_(on), at_(at) {}
 
     asio::io_context& context() noexcept override { return on_.context(); }
     agents::route_lookup& lookup() noexcept override { return *this; }

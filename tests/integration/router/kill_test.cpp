@@ -1,0 +1,88 @@
+#include "router_stage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace leasehold::router::test {
+namespace {
+
+using namespace std::chrono_literals;
+using leasehold::test::eventually;
+using clock = std::chrono::steady_clock;
+
+// A session in the middle of a long query; tells what ended it and when.
+struct running_query
+{
+    explicit running_query(const database::endpoint& where)
+        : session(database::connect(where))
+        , ended(std::async(std::launch::async, [this] {
+            auto how = sqlstate_of(*session, "select pg_sleep(60) /* long */");
+            at = clock::now();
+            return how;
+        }))
+    {}
+    std::unique_ptr<database::session> session;
+    clock::time_point at;
+    std::future<std::string> ended;
+};
+
+bool wait_for_query(const router_stage& s, const test_tenant& tenant)
+{
+    return eventually([&] {
+        const auto look = database::connect(s.postgres.superuser_endpoint());
+        return !look
+                    ->run_plain_rows(
+                        "select 1 from pg_stat_activity where datname = '" + tenant.database +
+                        "' and query like '%long%' and state = 'active'"
+                    )
+                    .empty();
+    });
+}
+
+TEST(W10_Kill, SuspendCutsARunningQueryAndResumeServesAgain)
+{
+    router_stage s;
+    s.start();
+    const auto other = database::connect(s.client(s.globex));
+    running_query query(s.client(s.acme));
+    const auto idle = database::connect(s.client(s.acme));
+    ASSERT_TRUE(wait_for_query(s, s.acme));
+
+    s.set_state(s.acme, "suspended");
+    const auto committed = clock::now();
+    EXPECT_EQ(query.ended.get(), "57P01");
+    EXPECT_LT(query.at - committed, 1s);
+    EXPECT_EQ(sqlstate_of(*idle, "select 1"), "57P01");
+    s.wait_applied();
+    EXPECT_EQ(s.backends_of(s.acme), 0); // acknowledged means done
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "57P03");
+    EXPECT_EQ(first_text(*other, "select text from notes"), "globex");
+
+    s.set_state(s.acme, "active");
+    s.wait_applied();
+    const auto again = database::connect(s.client(s.acme));
+    EXPECT_EQ(first_text(*again, "select text from notes"), "acme");
+}
+
+TEST(W10_Kill, ARevokedKeyLosesItsSessionsAndNobodyElseDoes)
+{
+    router_stage s(17);
+    const auto second = s.add_key(s.acme.id, "write");
+    s.start();
+    const auto other = database::connect(s.client(s.acme, second));
+    running_query query(s.client(s.acme));
+    ASSERT_TRUE(wait_for_query(s, s.acme));
+
+    s.revoke(s.acme.key);
+    const auto committed = clock::now();
+    EXPECT_EQ(query.ended.get(), "57P01");
+    EXPECT_LT(query.at - committed, 1s);
+    s.wait_applied();
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000"); // its holder is told
+    EXPECT_EQ(first_text(*other, "select text from notes"), "acme");
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme, second)), "");
+}
+
+} // namespace
+} // namespace leasehold::router::test

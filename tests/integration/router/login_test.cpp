@@ -1,0 +1,167 @@
+#include "router_stage.hpp"
+
+#include <leasehold/base/file.hpp>
+#include <leasehold/router/ticket.hpp>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+
+namespace leasehold::router::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string output_of(const std::string& command)
+{
+    std::string output;
+    std::array<char, 512> piece{};
+    FILE* out = ::popen((command + " 2>&1").c_str(), "r");
+    if (out == nullptr) return "popen failed";
+    while (::fgets(piece.data(), piece.size(), out) != nullptr) output += piece.data();
+    ::pclose(out);
+    return output;
+}
+
+TEST(RouterLogin, PsqlReachesItsOwnTenantAndNoOther)
+{
+    router_stage s;
+    s.start();
+    for (const auto* tenant : {&s.acme, &s.globex}) {
+        const auto passwords = s.folder / (tenant->slug + ".pgpass");
+        create_secret_file(passwords, fmt::format("*:*:*:*:{}\n", tenant->key.text));
+        const auto command = fmt::format(
+            "PGPASSFILE={} {}/psql -X -At 'host=127.0.0.1 port={} user={} dbname={} sslmode=verify-full sslrootcert={}' "
+            "-c 'select text, current_database() from notes'",
+            passwords.string(),
+            s.postgres.bin_dir.string(),
+            s.port(),
+            tenant->key.user(),
+            tenant->slug,
+            leasehold::test::the_stack().ca_file.string()
+        );
+        EXPECT_EQ(output_of(command), tenant->slug + "|" + tenant->database + "\n");
+    }
+}
+
+TEST(RouterLogin, WritesOfOneTenantAreSeenByThatTenantAlone)
+{
+    router_stage s(17);
+    s.start();
+    const auto acme = database::connect(s.client(s.acme));
+    const auto globex = database::connect(s.client(s.globex));
+    acme->in_transaction([](database::transaction& tx) { tx.run_script("insert into notes (text) values ('secret')"); });
+    EXPECT_EQ(first_text(*acme, "select count(*) from notes"), "2");
+    EXPECT_EQ(first_text(*globex, "select count(*) from notes"), "1");
+    EXPECT_EQ(first_text(*globex, "select text from notes"), "globex");
+}
+
+TEST(RouterLogin, TheWholeKeyMayComeAsClearTextInsideTls)
+{
+    router_stage s;
+    s.start();
+    auto where = s.client(s.acme);
+    where.user = "key";
+    const auto session = database::connect(where);
+    EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
+    where.password = secret<std::string>(s.globex.key.text);
+    EXPECT_EQ(sqlstate_of_login(where), "3D000"); // globex's key, acme's database
+}
+
+TEST(RouterLogin, ATicketOpensOnePlatformSession)
+{
+    router_stage s;
+    s.start();
+    ticket what;
+    what.tenant = s.acme.id;
+    what.role = role_class::rw;
+    what.principal = "key:test";
+    what.request_id = "request-1";
+    what.ends_at = std::chrono::system_clock::now() + 30s;
+    auto where = s.client(s.acme);
+    where.user = "ticket";
+    where.password = seal_ticket(what, s.keys);
+    const auto session = database::connect(where);
+    EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
+
+    where.database = "globex";
+    where.password = seal_ticket(what, s.keys);
+    EXPECT_EQ(sqlstate_of_login(where), "3D000");
+    what.ends_at = std::chrono::system_clock::now() - 1s;
+    where.database = "acme";
+    where.password = seal_ticket(what, s.keys);
+    EXPECT_EQ(sqlstate_of_login(where), "28P01");
+}
+
+TEST(W1_Login, NamesOfAnotherTenantAndOfNobodyAreRefusedBeforeAnyServerLogin)
+{
+    router_stage s;
+    s.start();
+    auto where = s.client(s.acme);
+    where.database = "globex";
+    EXPECT_EQ(sqlstate_of_login(where), "3D000");
+    where.database = "initech";
+    EXPECT_EQ(sqlstate_of_login(where), "3D000");
+    where.database = "acme";
+    where.user = s.acme.key.user() + ".globex";
+    EXPECT_EQ(sqlstate_of_login(where), "28000");
+    where.user = s.acme.key.user() + ".initech";
+    EXPECT_EQ(sqlstate_of_login(where), "28000");
+    EXPECT_EQ(s.server.logins_of(s.acme.id), 0);
+    EXPECT_EQ(s.server.logins_of(s.globex.id), 0);
+    EXPECT_TRUE(leasehold::test::eventually([&] { return s.audited("route.conflict") == 2; }));
+
+    // The positive controls: every form of the own name, and no name at all.
+    where.user = s.acme.key.user() + ".acme";
+    EXPECT_EQ(sqlstate_of_login(where), "");
+    where.user = s.acme.key.user() + "-rw.t_" + s.acme.tid;
+    where.database = s.acme.database;
+    EXPECT_EQ(sqlstate_of_login(where), "");
+    where.user = s.acme.key.user();
+    where.database = where.user;
+    EXPECT_EQ(sqlstate_of_login(where), "");
+}
+
+TEST(RouterLogin, WrongSecretsAndUnknownPrincipalsGetOneAnswer)
+{
+    router_stage s;
+    s.start();
+    auto where = s.client(s.acme);
+    where.password = secret<std::string>(s.globex.key.text);
+    const auto wrong = error_of_login(where);
+    EXPECT_NE(wrong.find("28P01"), std::string::npos) << wrong;
+    where.user = to_base62(uuid::random());
+    EXPECT_EQ(sqlstate_of_login(where), "28P01");
+    where.user = "postgres";
+    EXPECT_EQ(sqlstate_of_login(where), "28P01");
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "");
+}
+
+TEST(RouterLogin, AReadKeyGetsNoWriter)
+{
+    router_stage s;
+    const auto reader = s.add_key(s.acme.id, "read");
+    s.start();
+    auto where = s.client(s.acme, reader);
+    where.user = reader.user() + "-rw";
+    EXPECT_EQ(sqlstate_of_login(where), "42501");
+    where = s.client(s.acme);
+    where.user = s.acme.key.user() + "-rw";
+    EXPECT_EQ(sqlstate_of_login(where), "");
+}
+
+TEST(RouterLogin, ATlsListenerTakesNoClearText)
+{
+    router_stage s;
+    s.start();
+    auto where = s.client(s.acme);
+    where.sslmode = "disable";
+    EXPECT_EQ(sqlstate_of_login(where), "28000");
+    where.sslmode = "verify-full";
+    EXPECT_EQ(sqlstate_of_login(where), "");
+}
+
+} // namespace
+} // namespace leasehold::router::test
