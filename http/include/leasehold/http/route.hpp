@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -79,23 +81,13 @@ public:
     {
         if constexpr (std::is_void_v<In>) {
             if constexpr (!std::is_same_v<Out, reply>) from.expect_none();
-            if constexpr (std::is_void_v<Out>) {
-                co_await (api_->*call_)(ctx);
-                co_return reply(204);
-            } else {
-                auto out = co_await (api_->*call_)(ctx);
-                co_return to_reply(std::move(out));
-            }
+            auto work = std::invoke(call_, *api_, ctx);
+            return finish(std::move(work));
         } else {
             In in{};
             from.read(in);
-            if constexpr (std::is_void_v<Out>) {
-                co_await (api_->*call_)(ctx, std::move(in));
-                co_return reply(204);
-            } else {
-                auto out = co_await (api_->*call_)(ctx, std::move(in));
-                co_return to_reply(std::move(out));
-            }
+            auto work = std::invoke(call_, *api_, ctx, std::move(in));
+            return finish(std::move(work));
         }
     }
     [[nodiscard]] bool has_input() const noexcept override { return !std::is_void_v<In>; }
@@ -107,6 +99,17 @@ public:
     [[nodiscard]] int status() const noexcept override { return answer_facts<Out>::status; }
 
 private:
+    static task<reply> finish(task<Out> work)
+    {
+        if constexpr (std::is_void_v<Out>) {
+            co_await std::move(work);
+            co_return reply(204);
+        } else {
+            auto out = co_await std::move(work);
+            co_return to_reply(std::move(out));
+        }
+    }
+
     Api* api_;
     Call call_;
 };
@@ -125,6 +128,7 @@ struct call_facts<task<Out> (Api::*)(const context&) const> : call_facts<task<Ou
 template <class Api, class Out, class In>
 struct call_facts<task<Out> (Api::*)(const context&, In)>
 {
+    static_assert(!std::is_reference_v<In>, "a handler takes its input by value: it lives in the coroutine's frame");
     using out = Out;
     using in = std::remove_cvref_t<In>;
 };
