@@ -15,11 +15,10 @@ constexpr auto development_file = "./leasehold.yaml";
 loaded_config load_local_config(const invocation& how)
 {
     config_sources from;
-    from.file = how.config_file;
-    if (how.config_file.empty()) {
-        const bool here = how.development && std::filesystem::exists(development_file);
-        from.file = here ? development_file : installed_file;
-    }
+    const auto named = how.config_file.empty() ? how.variable("LEASEHOLD_CONFIG").value_or("") : how.config_file;
+    const bool is_here = how.development && std::filesystem::exists(development_file);
+    from.file = is_here ? development_file : installed_file;
+    if (!named.empty()) from.file = named;
     from.environment = how.configuration_variables;
     from.development = how.development;
     if (!how.log_level.empty()) from.flags["log.level"] = how.log_level;

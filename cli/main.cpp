@@ -165,7 +165,6 @@ void fill_from_environment(invocation& how)
     const auto fill = [](std::string& into, const char* name) {
         if (into.empty()) into = variable(name).value_or("");
     };
-    fill(how.config_file, "LEASEHOLD_CONFIG");
     fill(how.server, "LEASEHOLD_SERVER");
     fill(how.tenant, "LEASEHOLD_TENANT");
     fill(how.ca_file, "LEASEHOLD_CA");

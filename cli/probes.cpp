@@ -57,7 +57,7 @@ void probes::mount()
     const std::function<task<http::reply>(const http::context&)> show_health =
         [](const http::context&) -> task<http::reply> { co_return http::plain_text(200, "ok\n"); };
     const std::function<task<http::reply>(const http::context&)> show_readiness =
-        [this](const http::context& ctx) -> task<http::reply> { co_return readiness(ctx); };
+        [this](const http::context& ctx) -> task<http::reply> { return readiness(ctx); };
     routes_->get("/metrics", http::open_to_all, show_metrics).quiet();
     routes_->get("/healthz", http::open_to_all, show_health).quiet();
     routes_->get("/readyz", http::open_to_all, show_readiness).quiet();
@@ -77,19 +77,31 @@ void probes::require_token(const http::context& ctx) const
     throw error(error_kind::unauthenticated, "credential_missing", "metrics need the token of metrics.token_file");
 }
 
-http::reply probes::readiness(const http::context& ctx)
+// The verdict is kept for 2 s; who asks while it is being made gets the one before.
+task<void> probes::look_again()
 {
-    const auto now = boot_clock::now();
-    if (serving_ && (!looked_at_ || now - *looked_at_ > verdict_life)) {
-        verdict_ = look_();
-        looked_at_ = now;
+    if (!serving_ || is_looking_) co_return;
+    if (looked_at_ && boot_clock::now() - *looked_at_ < verdict_life) co_return;
+    is_looking_ = true;
+    try {
+        auto fresh = co_await look_();
+        verdict_ = std::move(fresh);
+    } catch (const std::exception& failed) {
+        verdict_ = {readiness_check("look", false, true, failed.what())};
     }
+    looked_at_ = boot_clock::now();
+    is_looking_ = false;
+}
+
+task<http::reply> probes::readiness(const http::context& ctx)
+{
+    co_await look_again();
     const auto missing = [](const readiness_check& one) { return !one.is_ok && one.is_needed; };
     const auto worse = [](const readiness_check& one) { return !one.is_ok; };
     std::string status = "ready";
     if (std::any_of(verdict_.begin(), verdict_.end(), worse)) status = "degraded";
     if (std::any_of(verdict_.begin(), verdict_.end(), missing)) status = "not_ready";
-    if (!serving_) status = "starting";
+    if (!serving_ || !looked_at_) status = "starting";
     if (draining_) status = "draining";
     const bool is_ready = status == "ready" || status == "degraded";
 
@@ -100,7 +112,7 @@ http::reply probes::readiness(const http::context& ctx)
             checks.push_back({{"name", one.name}, {"ok", one.is_ok}, {"needed", one.is_needed}, {"detail", one.detail}});
         }
     }
-    return http::json_reply(is_ready ? 200 : 503, body.dump() + "\n");
+    co_return http::json_reply(is_ready ? 200 : 503, body.dump() + "\n");
 }
 
 void probes::set_serving()

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "readiness_check.hpp"
+
 #include <leasehold/base/config.hpp>
 #include <leasehold/base/lane.hpp>
 #include <leasehold/http/routes.hpp>
@@ -14,23 +16,14 @@
 
 namespace leasehold::cli {
 
-// One line of /readyz.
-struct readiness_check
-{
-    std::string name;
-    bool is_ok = false;
-    bool is_needed = true;  // false: the process is ready without it, but degraded
-    std::string detail;     // for people; no secret
-};
-
 // The metrics listener: /metrics, /healthz, /readyz, and nothing else; on a lane of its own, so that it answers whatever the
 // others do. Made, started and drained by the main thread.
 class probes
 {
 public:
-    using looker = std::function<std::vector<readiness_check>()>;
+    using looker = std::function<task<std::vector<readiness_check>>()>;
 
-    // `look` is called on the lane, at most every 2 s, and must not wait for long. Errors: those of http::server.
+    // `look` is called on the lane, at most every 2 s. Errors: those of http::server.
     probes(const metrics_config& values, looker look);
     ~probes();
     probes(const probes&) = delete;
@@ -47,7 +40,8 @@ private:
     void mount();
     [[nodiscard]] bool may_see_causes(const http::context& ctx) const;
     void require_token(const http::context& ctx) const;
-    [[nodiscard]] http::reply readiness(const http::context& ctx);
+    task<http::reply> readiness(const http::context& ctx);
+    task<void> look_again();
 
     looker look_;
     secret<std::string> token_;
@@ -55,6 +49,7 @@ private:
     std::atomic<bool> draining_ = false;
     std::vector<readiness_check> verdict_;
     std::optional<boot_time> looked_at_;
+    bool is_looking_ = false;
     std::unique_ptr<nobody> nobody_;
     std::unique_ptr<http::routes> routes_;
     lane lane_{"metrics"};

@@ -9,15 +9,11 @@ namespace {
 
 constexpr std::chrono::seconds probe_patience(2);
 
-bool is_needed(const std::string& name)
-{
-    return name != "leases";  // the broker is away: what is leased goes on, the process is ready but degraded
-}
-
 }  // namespace
 
 serving::serving(const config& values, const hmac_keys& keys, serve_role role, std::optional<tenancy> how, bool development)
-    : values_(values), keys_(keys), probes_(std::make_unique<probes>(values.metrics, [this] { return look(); }))
+    : values_(values), keys_(keys), dependencies_(values, how.has_value(), role != serve_role::router),
+      probes_(std::make_unique<probes>(values.metrics, [this] { return look(); }))
 {
     log::info("metrics.listening", {{"address", probes_->bound().to_string()}});
     try {
@@ -75,14 +71,14 @@ void serving::start_control_plane(bool development)
     control_plane_->start();
 }
 
-std::vector<readiness_check> serving::look() const
+task<std::vector<readiness_check>> serving::look()
 {
-    std::vector<readiness_check> all;
+    auto all = co_await dependencies_.look();
     if (router_) {
-        for (const auto& one : router_->readiness()) all.push_back({one.name, one.is_ready, is_needed(one.name), one.detail});
+        for (const auto& one : router_->readiness()) all.emplace_back(one.name, one.is_ready, true, one.detail);
     }
-    if (control_plane_) all.push_back({"control_plane", control_plane_->is_ready(), true, ""});
-    return all;
+    if (control_plane_) all.emplace_back("control_plane", control_plane_->is_ready(), true, "");
+    co_return all;
 }
 
 // Every part may be drained twice, so this may be too.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dependencies.hpp"
 #include "probes.hpp"
 
 #include <leasehold/base/config.hpp>
@@ -37,13 +38,14 @@ private:
     void start_router(tenancy how, bool development);
     void start_control_plane(bool development);
     [[nodiscard]] address router_for_control_plane() const;
-    [[nodiscard]] std::vector<readiness_check> look() const;
+    task<std::vector<readiness_check>> look();
 
     const config& values_;
     const hmac_keys& keys_;
     std::unique_ptr<router::router> router_;
     std::unique_ptr<router::agents::gateway> gateway_;
     std::unique_ptr<control_plane::control_plane> control_plane_;
+    dependencies dependencies_;
     std::unique_ptr<probes> probes_;  // asks the others: gone before them
 };
 
