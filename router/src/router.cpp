@@ -225,7 +225,7 @@ void router::impl::make_lanes(const registry::router_registration& as)
     for (int i = 0; i < front_lanes_of(values.router); ++i) {
         fronts.push_back(std::make_unique<front_lane>(*world, static_cast<std::size_t>(i), tls));
     }
-    ports = std::make_unique<platform_gateway>(*fronts.front(), routes);
+    ports = std::make_unique<platform_gateway>(*fronts.front(), routes, id);
 }
 
 void router::impl::make_leases()

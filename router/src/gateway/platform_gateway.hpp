@@ -19,7 +19,7 @@ class platform_gateway final : public agents::gateway_ports,
                       public agents::enrollment_registry
 {
 public:
-    platform_gateway(front_lane& on, registry::routes& at) : on_(on), at_(at) {}
+    platform_gateway(front_lane& on, registry::routes& at, router_id self) : on_(on), at_(at), self_(self) {}
 
     asio::io_context& context() noexcept override { return on_.context(); }
     agents::route_lookup& lookup() noexcept override { return *this; }
@@ -53,11 +53,13 @@ public:
         host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
     ) override;
     task<void> seen(std::vector<host_id> hosts) override;
+    task<void> audit(agents::audit_request what) override;
     task<std::int64_t> expire(std::chrono::milliseconds age) override;
 
 private:
     front_lane& on_;
     registry::routes& at_;
+    router_id self_;
 };
 
 } // namespace leasehold::router

@@ -1,5 +1,7 @@
 #include "gateway/platform_gateway.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace leasehold::router {
 namespace {
 
@@ -104,6 +106,20 @@ task<agents::host_outcome> platform_gateway::lock(
 task<void> platform_gateway::seen(std::vector<host_id> hosts)
 {
     auto call = at_.hosts_seen(std::move(hosts));
+    co_await translated(std::move(call));
+}
+
+task<void> platform_gateway::audit(agents::audit_request what)
+{
+    registry::router_event told;
+    told.action = std::move(what.action);
+    told.tenant = what.tenant;
+    told.target = std::move(what.target);
+    told.outcome = std::move(what.outcome);
+    told.source_ip = std::move(what.source_ip);
+    told.request_id = std::move(what.request_id);
+    told.detail = nlohmann::json::parse(what.detail, nullptr, false);
+    auto call = at_.audit(self_, std::move(told));
     co_await translated(std::move(call));
 }
 
