@@ -24,6 +24,7 @@ constexpr auto hold_interval = 5min;
 constexpr auto stopped_interval = 1h;
 constexpr auto longest_jitter = 300s;
 constexpr auto renewal_gap = 30s;
+constexpr auto credential_settles = 60s;
 
 std::string text_in(const json& body, const char* name)
 {
@@ -190,6 +191,7 @@ void session::take_enrollment(const gateway_answer& answer)
     who_.generation = number_in(answer.body, "generation", 1);
     who_.expires_at = *expires_at;
     who_.renew_at = time_to_renew(*expires_at, answer.time);
+    credential_since_ = real_clock().boot();
     store();
     failures_ = 0;
     log::info(
@@ -219,6 +221,9 @@ task<gateway_answer> session::call(http::method how, std::string path, std::stri
     auto answer = co_await gateway_.ask(std::move(request));
     if (answer.clock_error) collector_.note_clock_error(*answer.clock_error);
     if (answer.status > 0 && answer.means == verdict::stored) failures_ = 0;
+    // Another router may not know a credential that is only just issued.
+    const bool is_fresh = real_clock().boot() - credential_since_ < credential_settles;
+    if (is_fresh && answer.means == verdict::credential_dead) answer.means = verdict::later;
     co_return answer;
 }
 
@@ -453,6 +458,7 @@ task<void> session::renew()
     who_.generation = number_in(answer.body, "generation", who_.generation + 1);
     who_.expires_at = *expires_at;
     who_.renew_at = time_to_renew(*expires_at, answer.time);
+    credential_since_ = real_clock().boot();
     store();
     failures_ = 0;
     const auto now = real_clock().boot();

@@ -80,6 +80,7 @@ private:
     mode mode_ = mode::sending;
     boot_time paused_until_{};
     boot_time renewed_at_{};
+    boot_time credential_since_{};  // issued to this process then; before: longer ago
     int failures_ = 0;
     bool renew_asked_ = false;
     std::size_t event_batch_;

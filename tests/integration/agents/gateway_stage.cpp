@@ -1,0 +1,340 @@
+#include "gateway_stage.hpp"
+
+#include <leasehold/migrations/apply.hpp>
+#include <leasehold/migrations/chain.hpp>
+
+#include <deque>
+#include <mutex>
+#include <utility>
+
+namespace leasehold::test {
+namespace {
+
+using namespace router::agents;
+
+// Names for prepared statements: one per text, kept for the program's life.
+database::query query_of(const std::string& sql)
+{
+    static std::mutex guard;
+    static std::map<std::string, std::string> names;
+    const std::lock_guard held(guard);
+    const auto [at, is_new] = names.try_emplace(sql, "staged_" + std::to_string(names.size()));
+    return {at->second, at->first};
+}
+
+void apply(const scratch_database& into, const migrations::chain& chain)
+{
+    const auto session = database::connect(into.superuser_endpoint());
+    migrations::apply_settings settings;
+    settings.applied_by = "run:" + uuid::random().to_string();
+    migrations::apply_chain(*session, chain, settings);
+}
+
+std::string value_of(const database::endpoint& where, const std::string& sql)
+{
+    const auto session = database::connect(where);
+    const auto rows = session->run_plain_rows(sql);
+    return rows.empty() ? std::string() : rows.at(0)[0].value_or("");
+}
+
+// The service roles belong to the cluster; whichever test comes first makes them.
+void make_registry_roles(const stack_server& on)
+{
+    const auto session = database::connect(on.superuser_endpoint());
+    for (const auto* role : {"control", "router", "migrate"}) {
+        session->run_plain(
+            std::string("do $$ begin create role leasehold_registry_") + role +
+            " nologin; exception when duplicate_object or unique_violation then null; end $$");
+    }
+}
+
+database::endpoint platform_endpoint(const scratch_database& of)
+{
+    auto where = of.superuser_endpoint();
+    where.search_path = "public, pg_temp";
+    return where;
+}
+
+}  // namespace
+
+staged_tenant::staged_tenant(std::string name, const stack_server& on)
+    : slug(std::move(name)), id(tenant_id::random()), tid_text(tid::of(id).text()), database(on, slug)
+{
+    apply(database, migrations::tenant_chain());
+    pool = std::make_unique<database::pool>(platform_endpoint(database), 4, 2000);
+}
+
+std::string staged_tenant::value(const std::string& sql) const
+{
+    auto where = database.superuser_endpoint();
+    where.search_path = "public, pg_temp";
+    return value_of(where, sql);
+}
+
+staged_fleet::staged_fleet()
+    : keys(hmac_keys::make_file_content()), registry(the_stack().server("registry"), "agents"),
+      acme("acme", the_stack().with_major(15)), globex("globex", the_stack().with_major(17))
+{
+    make_registry_roles(registry.server());
+    apply(registry, migrations::registry_chain());
+    registry_script("grant leasehold_registry_router to \"" + registry.owner() + "\"");
+    for (const auto* tenant : {&acme, &globex}) {
+        registry_script(
+            "insert into registry_tenant (id, tid, slug, name, created_by) values ('" + tenant->id.to_string() + "', '" +
+            tenant->tid_text + "', '" + tenant->slug + "', '" + tenant->slug + "', 'test')");
+        registry_script("update registry_tenant set state = 'active' where id = '" + tenant->id.to_string() + "'");
+    }
+    auto where = registry.endpoint();
+    where.search_path = "public, pg_temp";
+    router_login = std::make_unique<database::pool>(std::move(where), 8, 4000);
+}
+
+std::string staged_fleet::registry_value(const std::string& sql) const
+{
+    auto where = registry.superuser_endpoint();
+    where.search_path = "public, pg_temp";
+    return value_of(where, sql);
+}
+
+void staged_fleet::registry_script(const std::string& sql) const
+{
+    auto where = registry.superuser_endpoint();
+    where.search_path = "public, pg_temp";
+    const auto session = database::connect(where);
+    session->run_plain(sql);
+}
+
+std::string staged_fleet::make_token(const staged_tenant& of, std::int64_t max_uses, const std::string& approval)
+{
+    const auto made = credential::make(credential_type::enrollment, uuid::random());
+    registry_script(
+        "insert into registry_enrollment_token (id, tenant_id, label, secret_hmac, expires_at, max_uses, approval, "
+        "created_by) values ('" +
+        made.id.to_string() + "', '" + of.id.to_string() + "', 'test', '" +
+        keys.stored_form(made.secret_part.reveal()) + "', now() + interval '1 day', " + std::to_string(max_uses) + ", '" +
+        approval + "', 'test')");
+    return std::string(made.to_text().reveal());
+}
+
+// -- directory --
+
+std::vector<host_id> staged_ports::enrolling_hosts() const
+{
+    std::vector<host_id> found;
+    const auto rows = leasehold::run(at_.hosts_after(std::nullopt, 10000));
+    for (const auto& host : rows) {
+        if (host.state == "enrolling") found.push_back(host.id);
+    }
+    return found;
+}
+
+std::optional<tenant_facts> staged_ports::find_tenant(const tenant_id& id) const
+{
+    registry::route_names names;
+    names.tenants.insert(id);
+    const auto rows = leasehold::run(at_.read(std::move(names)));
+    if (rows.tenants.empty()) return std::nullopt;
+    const auto& from = rows.tenants.front();
+    tenant_facts facts;
+    facts.id = from.id;
+    facts.tid = from.tid;
+    facts.slug = from.slug;
+    facts.name = from.name;
+    facts.state = from.state;
+    facts.has_placement = true;
+    return facts;
+}
+
+std::optional<host_facts> staged_ports::find_host(const host_id& id) const
+{
+    registry::route_names names;
+    names.hosts.insert(id);
+    const auto rows = leasehold::run(at_.read(std::move(names)));
+    if (rows.hosts.empty()) return std::nullopt;
+    const auto& from = rows.hosts.front();
+    host_facts facts;
+    facts.id = from.id;
+    facts.tenant = from.tenant;
+    facts.name = from.name;
+    facts.state = from.state;
+    facts.generation = from.generation;
+    facts.public_key = from.public_key;
+    facts.credential_hmac = from.credential_hmac;
+    facts.credential_expires_at = from.credential_expires_at;
+    facts.next_hmac = from.next_hmac;
+    facts.next_expires_at = from.next_expires_at;
+    facts.previous_hmac = from.previous_hmac;
+    facts.promoted_at = from.promoted_at;
+    facts.confirmed_at = from.confirmed_at;
+    return facts;
+}
+
+named_tenant staged_ports::find_name(std::string_view name) const
+{
+    named_tenant named;
+    for (const auto* tenant : {&fleet_.acme, &fleet_.globex}) {
+        if (name != tenant->slug + ".example.com") continue;
+        named.is_key = true;
+        named.tenant = tenant->id;
+    }
+    return named;
+}
+
+// -- the tenants' databases --
+
+task<std::vector<query_result>>
+staged_ports::run(tenant_id tenant, role_class, std::vector<statement> statements)
+{
+    auto& at = tenant == fleet_.acme.id ? fleet_.acme : fleet_.globex;
+    if (tenant != at.id) throw error(error_kind::internal, "placement_mismatch", "no such tenant here");
+    if (at.is_away) throw error(error_kind::unavailable, "server_unavailable", "the server is away");
+    try {
+        co_return co_await at.pool->run([&](database::transaction& tx) {
+            std::vector<query_result> results;
+            for (const auto& one : statements) {
+                database::params with;
+                for (const auto& value : one.values) with.emplace_back(value);
+                query_result result;
+                for (const auto& row : tx.query_rows(query_of(one.sql), with)) {
+                    std::vector<std::optional<std::string>> fields;
+                    for (std::size_t i = 0; i < row.size(); ++i) fields.push_back(row[i]);
+                    result.rows.push_back(std::move(fields));
+                }
+                results.push_back(std::move(result));
+            }
+            return results;
+        });
+    } catch (const database::sql_error& why) {
+        throw sql_refused(why.kind(), why.code(), why.what(), why.sqlstate());
+    }
+}
+
+// -- the registry --
+
+void staged_ports::check_registry() const
+{
+    if (fleet_.is_registry_away) throw error(error_kind::unavailable, "registry_unavailable", "the registry is away");
+}
+
+task<redeemed> staged_ports::redeem(redeem_request what)
+{
+    check_registry();
+    registry::redeem_parameters with;
+    with.token = what.token;
+    with.secret_hmacs = std::move(what.secret_hmacs);
+    with.public_key = std::move(what.public_key);
+    with.name = std::move(what.name);
+    with.machine_hint = std::move(what.machine_hint);
+    with.source_ip = std::move(what.source_ip);
+    with.named_tenants = std::move(what.named_tenants);
+    with.max_hosts = what.max_hosts;
+    with.license_max_hosts = what.license_max_hosts;
+    with.license_refusal = std::move(what.license_refusal);
+    with.request_id = std::move(what.request_id);
+    auto from = co_await at_.redeem(std::move(with));
+    if (dies_after_step == 3) throw error(error_kind::internal, "died", "after step 3");
+    redeemed out;
+    out.outcome = std::move(from.outcome);
+    out.host = from.host;
+    out.host_name = std::move(from.host_name);
+    out.host_state = std::move(from.host_state);
+    out.tenant = from.tenant;
+    out.tid = std::move(from.tid);
+    out.tenant_name = std::move(from.tenant_name);
+    out.approval = std::move(from.approval);
+    out.tags = std::move(from.tags);
+    out.is_replay = from.is_replay;
+    co_return out;
+}
+
+namespace {
+
+host_outcome to_outcome(registry::host_change from)
+{
+    host_outcome out;
+    out.outcome = std::move(from.outcome);
+    out.state = std::move(from.state);
+    out.generation = from.generation;
+    return out;
+}
+
+}  // namespace
+
+task<host_outcome> staged_ports::enrolled(
+    host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id)
+{
+    if (dies_after_step == 4) throw error(error_kind::internal, "died", "after step 4");
+    check_registry();
+    auto from = co_await at_.host_enrolled(
+        host, std::move(hmac), expires_at, std::move(source_ip), std::move(request_id));
+    if (dies_after_step == 5) throw error(error_kind::internal, "died", "after step 5");
+    co_return to_outcome(std::move(from));
+}
+
+task<host_outcome> staged_ports::renew(renew_request what)
+{
+    check_registry();
+    auto from = co_await at_.host_renew(
+        what.host, what.generation, std::move(what.next_hmac), what.next_expires_at, std::move(what.public_key),
+        what.max_offline, std::move(what.source_ip), std::move(what.request_id));
+    co_return to_outcome(std::move(from));
+}
+
+task<host_outcome> staged_ports::promote(host_id host, std::vector<std::string> hmacs)
+{
+    check_registry();
+    auto from = co_await at_.host_promote(host, std::move(hmacs));
+    co_return to_outcome(std::move(from));
+}
+
+task<host_outcome> staged_ports::lock(
+    host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail)
+{
+    check_registry();
+    auto from = co_await at_.host_lock(
+        host, std::move(reason), std::move(source_ip), std::move(request_id), std::move(detail));
+    co_return to_outcome(std::move(from));
+}
+
+task<void> staged_ports::seen(std::vector<host_id> hosts)
+{
+    co_await at_.hosts_seen(std::move(hosts));
+}
+
+task<void> staged_ports::audit(audit_request)
+{
+    co_return;
+}
+
+task<std::int64_t> staged_ports::expire(std::chrono::milliseconds age)
+{
+    check_registry();
+    co_return co_await at_.enrollments_expire(age);
+}
+
+// -- the agent's side --
+
+http::incoming agent_call(
+    http::method verb, const std::string& path, const std::string& bearer, const std::string& body)
+{
+    http::incoming what(verb, "/agent/v1" + path);
+    what.verb_text = http::to_text(verb);
+    what.peer = "127.0.0.1";
+    what.body = body;
+    what.fields.set("Host", "agents.example.com");
+    what.fields.set("Authorization", "Bearer " + bearer);
+    if (!body.empty()) what.fields.set("Content-Type", "application/json");
+    return what;
+}
+
+http::incoming staged_machine::enrollment(const std::string& token) const
+{
+    const nlohmann::json body{{"name", name}, {"public_key", crypto::to_base64(pair.public_key)}};
+    auto what = agent_call(http::method::post, "/enroll", token, body.dump());
+    const auto hex = [](std::string_view text) { return crypto::to_hex(crypto::view(crypto::sha256(text))); };
+    const auto text = "leasehold-enroll-1\n" + hex(token) + "\n" + hex(what.body);
+    what.fields.set("Leasehold-Signature", crypto::to_base64(crypto::ed25519_sign(pair.seed.reveal(), text)));
+    return what;
+}
+
+}  // namespace leasehold::test
