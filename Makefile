@@ -67,7 +67,7 @@ bootstrap_args = $(subst $$BAO_TOKEN,env:BAO_TOKEN,$(subst $${BAO_TOKEN},env:BAO
 provision-bootstrap: | $(LEASEHOLD)
 	@$(if $(findstring $$,$(bootstrap_args)),echo 'error: ARGS may name $$BAO_TOKEN and no other variable' >&2; exit 2,:)
 	@$(if $(findstring env:BAO_TOKEN,$(bootstrap_args)),if [ -z "$${BAO_TOKEN:-}" ]; then \
-		echo 'error: BAO_TOKEN is not set' >&2; echo 'fix:   export BAO_TOKEN, then repeat the command' >&2; exit 2; fi,:)
+		echo 'error: BAO_TOKEN is not set' >&2; echo 'fix:   export BAO_TOKEN and repeat the command' >&2; exit 2; fi,:)
 	@$(LEASEHOLD) provision-bootstrap --config $(CONFIG) $(bootstrap_args)
 
 ## make bench                the published figures, into docs/benchmarks.md

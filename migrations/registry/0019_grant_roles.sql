@@ -47,7 +47,7 @@ GRANT EXECUTE ON FUNCTION
     registry_license_lock(), registry_enrollments_expire(interval),
     registry_operation_claim(text, interval), registry_operation_hold(uuid, bigint, interval),
     registry_router_register(uuid, text, text, text, jsonb, bigint), registry_router_beat(uuid, jsonb),
-    registry_router_deregister(uuid), registry_routers_behind(bigint)
+    registry_router_deregister(uuid), registry_routers_behind(bigint), registry_keys_used(uuid[])
     TO leasehold_registry_control;
 
 GRANT SELECT ON

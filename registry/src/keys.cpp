@@ -47,7 +47,7 @@ constexpr query stamp_key{"keys_used", "select public.registry_keys_used(array[$
 
 constexpr query bootstrap_done{"bootstrap_done", "select 1 from public.registry_setting where key = 'bootstrap'"};
 constexpr query mark_bootstrap{"bootstrap_mark", R"(
-    insert into public.registry_setting (key, value) values ('bootstrap', jsonb_build_object('key', $1, 'at', now())))"};
+    insert into public.registry_setting (key, value) values ('bootstrap', jsonb_build_object('key', $1::text, 'at', now())))"};
 
 std::optional<std::string> time_column(const std::optional<wall_time>& at)
 {
