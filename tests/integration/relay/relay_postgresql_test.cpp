@@ -47,6 +47,7 @@ protected:
         made.login.password = database.password();
         made.login.ca_file = database.server().ca_file;
         made.limits.max_servers = 8;
+        made.limits.checkout = 60s; // a machine under load is not what is looked at
         return made;
     }
 
