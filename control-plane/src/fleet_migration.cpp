@@ -5,6 +5,7 @@
 #include "servers/access.hpp"
 #include "servers/names.hpp"
 
+#include <leasehold/base/file.hpp>
 #include <leasehold/base/lane.hpp>
 #include <leasehold/base/worker_pool.hpp>
 #include <leasehold/migrations/fleet_chain.hpp>
@@ -71,9 +72,12 @@ migrations::applied migrate_collapsed(const config& values, const std::string& a
 
     database::pool pool(registry::endpoint_of(values.registry, values.registry.migrate), 1, 8);
     registry::fleet fleet(pool);
-    std::vector<std::string> addresses;
-    for (const auto& host : values.registry.hosts) addresses.push_back(host.to_string());
-    fleet.ensure_collapsed(values.registry.database, addresses);
+    registry::fleet::own_server own;
+    for (const auto& host : values.registry.hosts) own.addresses.push_back(host.to_string());
+    own.sslmode = values.registry.sslmode;
+    const auto& ca = values.registry.ca_file;
+    if (own.sslmode.rfind("verify", 0) == 0 && !ca.empty()) own.ca = load_file(ca);
+    fleet.ensure_collapsed(values.registry.database, own);
     fleet.grant_collapsed();
     fleet.record_tenant(registry::collapsed_tenant(), done.version_after, done.contract_version, done.checksum);
     return done;

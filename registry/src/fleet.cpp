@@ -41,9 +41,11 @@ constexpr query count_tenants{"fleet_tenants", R"(
     select count(*) as n from public.registry_tenant where state <> 'deleted')"};
 
 constexpr query insert_server{"collapsed_server", R"(
-    insert into public.registry_server (id, name, addresses, connection_budget, state)
-    values ($1::uuid, 'collapsed', $2::text[], 100, 'active')
-    on conflict (name) do update set addresses = excluded.addresses where registry_server.addresses <> excluded.addresses)"};
+    insert into public.registry_server (id, name, addresses, sslmode, ca, connection_budget, state)
+    values ($1::uuid, 'collapsed', $2::text[], $3, nullif($4, ''), 100, 'active')
+    on conflict (name) do update set addresses = excluded.addresses, sslmode = excluded.sslmode, ca = excluded.ca
+     where (registry_server.addresses, registry_server.sslmode, registry_server.ca)
+           is distinct from (excluded.addresses, excluded.sslmode, excluded.ca))"};
 
 constexpr query insert_tenant{"collapsed_tenant", R"(
     insert into public.registry_tenant (id, tid, slug, name, created_by) values ($1::uuid, $2, 'default', 'default', $3)
@@ -129,13 +131,13 @@ std::int64_t fleet::tenants()
     return pool_.run_blocking([&](transaction& tx) { return tx.get_one(count_tenants).get<std::int64_t>("n"); });
 }
 
-void fleet::ensure_collapsed(const std::string& database, const std::vector<std::string>& addresses)
+void fleet::ensure_collapsed(const std::string& database, const own_server& own)
 {
     const server_id server(fixed("1ea5e401-d000-8000-8000-000000000002"));
     const auto tenant = collapsed_tenant();
     const auto who = principal::system("migrate");
     pool_.run_blocking([&](transaction& tx) {
-        tx.change(insert_server, server, database::to_array(addresses));
+        tx.change(insert_server, server, database::to_array(own.addresses), own.sslmode, own.ca);
         const auto text = tid::of(tenant).text();
         if (tx.change(insert_tenant, tenant, text, who.name) == 0) return;
         tx.change(insert_placement, tenant, server, fmt::format("t_{}_1", text), database);

@@ -47,8 +47,15 @@ public:
     std::optional<std::string> license_document();
     std::int64_t tenants();
 
+    // How the registry's own server is reached, in collapsed mode.
+    struct own_server
+    {
+        std::vector<std::string> addresses;
+        std::string sslmode;
+        std::string ca;  // PEM; empty: the system's
+    };
     // Collapsed mode: the one server, tenant and placement, made where missing; and the services' rights on the tenant tables.
-    void ensure_collapsed(const std::string& database, const std::vector<std::string>& addresses);
+    void ensure_collapsed(const std::string& database, const own_server& server);
     void grant_collapsed();
 
 private:
