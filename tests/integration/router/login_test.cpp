@@ -1,48 +1,21 @@
 #include "router_stage.hpp"
 
-#include <leasehold/base/file.hpp>
 #include <leasehold/router/ticket.hpp>
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
-
-#include <array>
-#include <cstdio>
 
 namespace leasehold::router::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::string output_of(const std::string& command)
-{
-    std::string output;
-    std::array<char, 512> piece{};
-    FILE* out = ::popen((command + " 2>&1").c_str(), "r");
-    if (out == nullptr) return "popen failed";
-    while (::fgets(piece.data(), piece.size(), out) != nullptr) output += piece.data();
-    ::pclose(out);
-    return output;
-}
-
 TEST(RouterLogin, PsqlReachesItsOwnTenantAndNoOther)
 {
     router_stage s;
     s.start();
     for (const auto* tenant : {&s.acme, &s.globex}) {
-        const auto passwords = s.folder / (tenant->slug + ".pgpass");
-        create_secret_file(passwords, fmt::format("*:*:*:*:{}\n", tenant->key.text));
-        const auto command = fmt::format(
-            "PGPASSFILE={} {}/psql -X -At 'host=127.0.0.1 port={} user={} dbname={} sslmode=verify-full sslrootcert={}' "
-            "-c 'select text, current_database() from notes'",
-            passwords.string(),
-            s.postgres.bin_dir.string(),
-            s.port(),
-            tenant->key.user(),
-            tenant->slug,
-            leasehold::test::the_stack().ca_file.string()
-        );
-        EXPECT_EQ(output_of(command), tenant->slug + "|" + tenant->database + "\n");
+        const auto told = s.psql(*tenant, tenant->key, "select text, current_database() from notes");
+        EXPECT_EQ(told, tenant->slug + "|" + tenant->database + "\n");
     }
 }
 

@@ -57,6 +57,10 @@ TEST(W9_Placement, TheMarkerTellsWhereTheServerLetsTheLoginIn)
     point_at_globex(s);
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "58000");
     EXPECT_TRUE(eventually([&] { return s.audited("placement.mismatch") == 1; }));
+    s.on_server(fmt::format("revoke connect on database {} from {}_rw_login", s.globex.database, s.acme.database));
+    s.on_server(
+        fmt::format("revoke all on all tables in schema public from {}_rw", s.acme.database), s.globex.database
+    );
 }
 
 TEST(W9_Placement, AnotherTenantsLoginIsNotUsed)

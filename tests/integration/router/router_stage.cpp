@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
+
 namespace leasehold::router::test {
 
 using namespace std::chrono_literals;
@@ -116,6 +119,30 @@ test_tenant router_stage::add_tenant(const std::string& slug)
     ));
     made.key = add_key(made.id, "write");
     return made;
+}
+
+std::string router_stage::psql(const test_tenant& tenant, const test_key& key, const std::string& sql) const
+{
+    const auto passwords = folder / (crypto::to_hex(crypto::random_bytes(4)) + ".pgpass");
+    create_secret_file(passwords, fmt::format("*:*:*:*:{}\n", key.text));
+    const auto command = fmt::format(
+        "PGPASSFILE={} {}/psql -X -At -v VERBOSITY=verbose 'host=127.0.0.1 port={} user={} dbname={} "
+        "sslmode=verify-full sslrootcert={}' -c '{}' 2>&1",
+        passwords.string(),
+        postgres.bin_dir.string(),
+        port(),
+        key.user(),
+        tenant.slug,
+        leasehold::test::the_stack().ca_file.string(),
+        sql
+    );
+    std::string output;
+    std::array<char, 512> piece{};
+    FILE* out = ::popen(command.c_str(), "r");
+    if (out == nullptr) return "popen failed";
+    while (::fgets(piece.data(), piece.size(), out) != nullptr) output += piece.data();
+    ::pclose(out);
+    return output;
 }
 
 test_key router_stage::add_key(const tenant_id& tenant, const std::string& role)

@@ -49,6 +49,9 @@ public:
     [[nodiscard]] database::endpoint client(const test_tenant& tenant, const test_key& key) const;
     [[nodiscard]] database::endpoint client(const test_tenant& tenant) const { return client(tenant, tenant.key); }
 
+    // Output of psql, errors verbose and in it.
+    [[nodiscard]] std::string psql(const test_tenant& tenant, const test_key& key, const std::string& sql) const;
+
     test_key add_key(const tenant_id& tenant, const std::string& role);
     void set_state(const test_tenant& tenant, const std::string& state);
     void revoke(const test_key& key);
