@@ -79,6 +79,21 @@ private:
     std::vector<std::string> notices_;
 };
 
+// libpqxx 6.4 throws some classes without the SQLSTATE they stand for; the class then says it.
+std::string sqlstate_of(const pqxx::sql_error& e)
+{
+    if (!e.sqlstate().empty()) return e.sqlstate();
+    if (dynamic_cast<const pqxx::insufficient_privilege*>(&e) != nullptr) return "42501";
+    if (dynamic_cast<const pqxx::undefined_table*>(&e) != nullptr) return "42P01";
+    if (dynamic_cast<const pqxx::undefined_column*>(&e) != nullptr) return "42703";
+    if (dynamic_cast<const pqxx::undefined_function*>(&e) != nullptr) return "42883";
+    if (dynamic_cast<const pqxx::syntax_error*>(&e) != nullptr) return "42601";
+    if (dynamic_cast<const pqxx::disk_full*>(&e) != nullptr) return "53100";
+    if (dynamic_cast<const pqxx::out_of_memory*>(&e) != nullptr) return "53200";
+    if (dynamic_cast<const pqxx::insufficient_resources*>(&e) != nullptr) return "53000";
+    return {};
+}
+
 // From within a catch block: what libpqxx threw, as ours. 6.4 gives its rollback classes no SQLSTATE.
 [[noreturn]] void rethrow_as_ours(std::string_view where)
 {
@@ -106,7 +121,7 @@ private:
     } catch (const pqxx::transaction_rollback& e) {
         throw to_error("40000", where, e.what());
     } catch (const pqxx::sql_error& e) {
-        throw to_error(e.sqlstate(), where, e.what());
+        throw to_error(sqlstate_of(e), where, e.what());
     } catch (const std::exception& e) {
         throw to_error("", where, e.what());
     }

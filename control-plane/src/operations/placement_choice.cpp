@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <utility>
+
 namespace leasehold::control_plane::operations {
 namespace {
 
@@ -26,6 +29,11 @@ double used_share(const registry::server& at)
     return static_cast<double>(at.tenants) / static_cast<double>(std::max<std::int64_t>(at.max_tenants, 1));
 }
 
+bool is_before(const registry::server& one, const registry::server& other)
+{
+    return std::pair(used_share(one), std::string_view(one.name)) < std::pair(used_share(other), std::string_view(other.name));
+}
+
 }  // namespace
 
 const registry::server& choose_server(const std::vector<registry::server>& all, const placement_wish& wish)
@@ -36,7 +44,7 @@ const registry::server& choose_server(const std::vector<registry::server>& all, 
         const auto why_not = obstacle(one, wish);
         if (!why_not.empty()) {
             reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", one.name, why_not);
-        } else if (best == nullptr || used_share(one) < used_share(*best)) {
+        } else if (best == nullptr || is_before(one, *best)) {
             best = &one;
         }
     }

@@ -81,6 +81,7 @@ database::endpoint access::lease_endpoint(
     where.user = lease.username;
     where.password = lease.password.clone();
     where.application_name = "leasehold operation";
+    where.any_server = true;  // an ro lease is read-only by default, which a search for the writable server would refuse
     return where;
 }
 

@@ -34,6 +34,7 @@ std::string sqlstate_of_attempt(database::session& lease, std::string_view scrip
     return {};
 }
 
+constexpr std::string_view forbidden = "42501";  // insufficient_privilege
 constexpr std::string_view write_a_tag = "insert into public.tags (name) values ('leasehold probe')";
 
 }  // namespace
@@ -60,11 +61,11 @@ std::string probe_writer(
     if (auto state = sqlstate_of_attempt(lease, reads_back); !state.empty()) {
         return fmt::format("an rw lease writes and reads ({})", state);
     }
-    if (sqlstate_of_attempt(lease, "create table public.leasehold_probe ()") != "42501") {
-        return "an rw lease creates nothing";
+    if (auto state = sqlstate_of_attempt(lease, "create table public.leasehold_probe ()"); state != forbidden) {
+        return fmt::format("an rw lease creates nothing ({})", state);
     }
-    if (sqlstate_of_attempt(lease, "set local role none; select 1 from public.tags") != "42501") {
-        return "SET ROLE NONE leaves nothing to read";
+    if (auto state = sqlstate_of_attempt(lease, "set local role none; select 1 from public.tags"); state != forbidden) {
+        return fmt::format("SET ROLE NONE leaves nothing to read ({})", state);
     }
     if (!is_refused(elsewhere)) return "another database refuses the lease";
     return {};
@@ -77,8 +78,9 @@ std::string probe_reader(database::session& lease, const registry::placement& wh
         return fmt::format("an ro lease reads ({})", state);
     }
     // Read only is the role's default and may be lifted by the session; the missing right may not.
-    if (sqlstate_of_attempt(lease, fmt::format("set local transaction read write; {}", write_a_tag)) != "42501") {
-        return "an ro lease writes nothing";
+    const auto write = fmt::format("set transaction read write; {}", write_a_tag);
+    if (auto state = sqlstate_of_attempt(lease, write); state != forbidden) {
+        return fmt::format("an ro lease writes nothing ({})", state);
     }
     return {};
 }
