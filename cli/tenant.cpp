@@ -35,8 +35,17 @@ struct wish
     bool no_wait = false;
 };
 
+// Behind `tenant create` and `tenant list`, --server is where the data lies.
+void refuse_url(const wish& what)
+{
+    if (what.server && what.server->find("://") != std::string::npos) {
+        throw usage_error("here --server names a PostgreSQL server; the control plane's URL stands before the command, or in LEASEHOLD_SERVER");
+    }
+}
+
 int list(const invocation& how, const wish& what)
 {
+    refuse_url(what);
     api server(how);
     std::string query;
     if (what.state) query = "state=" + encode_query(*what.state);
@@ -71,6 +80,7 @@ int follow(api& server, const invocation& how, const wish& what, json operation)
 
 int create(const invocation& how, const wish& what)
 {
+    refuse_url(what);
     api server(how);
     json body{{"slug", what.slug.value_or(what.name)}, {"name", what.name}};
     if (what.tier) body["tier"] = *what.tier;

@@ -77,7 +77,7 @@ public:
     }
     [[nodiscard]] ended call(std::vector<std::string> arguments) const
     {
-        arguments.insert(arguments.end(), {"--server", api(), "--key", "file:" + key_file().string()});
+        arguments.insert(arguments.begin(), {"--server", api(), "--key", "file:" + key_file().string()});
         return leasehold(std::move(arguments));
     }
 
@@ -151,6 +151,8 @@ TEST(SingleTenant, IsServedFromOneDatabaseWithoutBrokerAndLicense)
     const auto many = here.call({"tenant", "create", "acme"});
     EXPECT_EQ(many.exit_code, 73) << many.err;
     EXPECT_NE(many.err.find("multitenancy_disabled"), std::string::npos) << many.err;
+    const auto misplaced = here.call({"tenant", "create", "acme", "--server", here.api()});
+    EXPECT_EQ(misplaced.exit_code, 2) << misplaced.err;
 
     // An agent joins with a token; its host lies in the one database.
     const auto token_file = here.folder() / "token";
