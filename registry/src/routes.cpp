@@ -1,8 +1,7 @@
-#include <leasehold/registry/routes.hpp>
-
 #include "columns.hpp"
 
 #include <leasehold/base/crypto.hpp>
+#include <leasehold/registry/routes.hpp>
 
 #include <charconv>
 
@@ -20,8 +19,7 @@ constexpr query register_one{"router_register", R"(
     select number, epoch, installation::text as installation
       from public.registry_router_register($1::uuid, 'router', $2, $3, '{}'::jsonb, $4::bigint))"};
 
-constexpr query beat_one{
-    "router_beat", "select known from public.registry_router_beat($1::uuid, $2::jsonb)"};
+constexpr query beat_one{"router_beat", "select known from public.registry_router_beat($1::uuid, $2::jsonb)"};
 
 constexpr query acknowledge_to{
     "router_ack", "select public.registry_router_ack($1::uuid, $2::bigint, $3::bigint[]) as known"};
@@ -34,10 +32,11 @@ constexpr query audit_one{"router_audit", R"(
 // -- feed --
 
 // Snapshot and rows in one statement: what the snapshot does not show is a gap of exactly this snapshot.
-#define LEASEHOLD_CHANGES                                                                                              \
-    "select pg_snapshot_xmin(s.now)::text as xmin, pg_snapshot_xmax(s.now)::text as xmax, "                           \
-    "(select min(id) from public.registry_change) as oldest, "                                                         \
-    "(select value #>> '{}' from public.registry_route_setting where key = 'installation') as installation, c.id, c.kind, c.tenant_id, c.payload::text as payload "  \
+#define LEASEHOLD_CHANGES                                                                                    \
+    "select pg_snapshot_xmin(s.now)::text as xmin, pg_snapshot_xmax(s.now)::text as xmax, "                  \
+    "(select min(id) from public.registry_change) as oldest, "                                               \
+    "(select value #>> '{}' from public.registry_route_setting where key = 'installation') as "              \
+    "installation, c.id, c.kind, c.tenant_id, c.payload::text as payload "                                   \
     "from (select pg_current_snapshot() as now) s left join "
 
 constexpr query changes_after{"changes_after", LEASEHOLD_CHANGES R"(
@@ -50,19 +49,22 @@ constexpr query changes_newest{"changes_newest", LEASEHOLD_CHANGES R"(
 
 // -- rows --
 
-#define LEASEHOLD_TENANTS                                                                                              \
-    "select id, tid, slug, name, state, generation, paused_at is not null as is_paused, edition, "                    \
-    "limits::text as limits, settings::text as settings, server_id, tier, placement_name, database, schema, "         \
+#define LEASEHOLD_TENANTS                                                                                    \
+    "select id, tid, slug, name, state, generation, paused_at is not null as is_paused, edition, "           \
+    "limits::text as limits, settings::text as settings, server_id, tier, placement_name, database, "        \
+    "schema, "                                                                                               \
     "placement_generation, schema_version from public.registry_route_tenant "
-#define LEASEHOLD_SERVERS                                                                                              \
-    "select id, name, addresses::text as addresses, sslmode, ca, broker_config, connection_budget, state "            \
+#define LEASEHOLD_SERVERS                                                                                    \
+    "select id, name, addresses::text as addresses, sslmode, ca, broker_config, connection_budget, state "   \
     "from public.registry_route_server "
 #define LEASEHOLD_DOMAINS "select domain, tenant_id, upstream from public.registry_route_domain "
-#define LEASEHOLD_KEYS                                                                                                 \
-    "select id, tenant_id, role, secret_hmac, scram_verifier, expires_at, revoked_at from public.registry_route_key "
-#define LEASEHOLD_HOSTS                                                                                                \
-    "select id, tenant_id, name, state, generation, encode(public_key, 'hex') as public_key, credential_hmac, "       \
-    "credential_expires_at, next_hmac, next_expires_at, previous_hmac, promoted_at, confirmed_at "                    \
+#define LEASEHOLD_KEYS                                                                                       \
+    "select id, tenant_id, role, secret_hmac, scram_verifier, expires_at, revoked_at from "                  \
+    "public.registry_route_key "
+#define LEASEHOLD_HOSTS                                                                                      \
+    "select id, tenant_id, name, state, generation, encode(public_key, 'hex') as public_key, "               \
+    "credential_hmac, "                                                                                      \
+    "credential_expires_at, next_hmac, next_expires_at, previous_hmac, promoted_at, confirmed_at "           \
     "from public.registry_route_host "
 #define LEASEHOLD_TOKENS "select id, tenant_id from public.registry_route_token "
 #define LEASEHOLD_PAGE "where ($1::uuid is null or id > $1::uuid) order by id limit $2::bigint"
@@ -291,9 +293,8 @@ double to_seconds(std::chrono::milliseconds span)
 
 } // namespace
 
-router_registration routes::register_router(
-    router_id id, const std::string& address, const std::string& version, int lanes
-)
+router_registration
+routes::register_router(router_id id, const std::string& address, const std::string& version, int lanes)
 {
     return pool_.run_blocking([&](transaction& tx) {
         const auto told = tx.get_one(register_one, id, address, version, lanes);
@@ -358,7 +359,8 @@ task<change_page> routes::changes(std::int64_t after, std::vector<std::int64_t> 
 
 task<change_page> routes::newest_changes(int limit)
 {
-    co_return co_await pool_.run([&](transaction& tx) { return to_page(tx.find_all(changes_newest, limit)); });
+    co_return co_await pool_.run([&](transaction& tx) { return to_page(tx.find_all(changes_newest, limit)); }
+    );
 }
 
 task<route_rows> routes::read(route_names names)
@@ -370,7 +372,8 @@ task<route_rows> routes::read(route_names names)
         if (!names.servers.empty())
             found.servers = to_records(tx.find_all(servers_named, to_ids(names.servers)), to_server);
         if (!names.keys.empty()) found.keys = to_records(tx.find_all(keys_named, to_ids(names.keys)), to_key);
-        if (!names.hosts.empty()) found.hosts = to_records(tx.find_all(hosts_named, to_ids(names.hosts)), to_host);
+        if (!names.hosts.empty())
+            found.hosts = to_records(tx.find_all(hosts_named, to_ids(names.hosts)), to_host);
         if (!names.tokens.empty())
             found.tokens = to_records(tx.find_all(tokens_named, to_ids(names.tokens)), to_token);
         if (!names.domains.empty()) {
@@ -418,7 +421,9 @@ task<std::vector<route_domain>> routes::domains_after(std::string after, int lim
 
 task<std::vector<route_server>> routes::servers()
 {
-    co_return co_await pool_.run([&](transaction& tx) { return to_records(tx.find_all(servers_all), to_server); });
+    co_return co_await pool_.run([&](transaction& tx) {
+        return to_records(tx.find_all(servers_all), to_server);
+    });
 }
 
 task<route_license> routes::license()

@@ -7,12 +7,14 @@ lane_metrics::lane_metrics(metrics& into)
     , gaps_(into.make_gauge("leasehold_router_feed_gaps", "Change ids that may still appear."))
 {
     using of = relay::counters;
-    const auto grows = [&](relay::tally of::*what, std::string_view name, std::string_view help, metrics::labels with = {}) {
-        growing_.push_back({what, into.make_counter(name, help, with), 0});
-    };
-    const auto is_now = [&](relay::tally of::*what, std::string_view name, std::string_view help, metrics::labels with = {}) {
-        present_.push_back({what, into.make_gauge(name, help, with)});
-    };
+    const auto grows =
+        [&](relay::tally of::*what, std::string_view name, std::string_view help, metrics::labels with = {}) {
+            growing_.push_back({what, into.make_counter(name, help, with), 0});
+        };
+    const auto is_now =
+        [&](relay::tally of::*what, std::string_view name, std::string_view help, metrics::labels with = {}) {
+            present_.push_back({what, into.make_gauge(name, help, with)});
+        };
     is_now(&of::sessions, "leasehold_router_clients", "Admitted clients.", {{"state", "admitted"}});
     is_now(&of::waiting, "leasehold_router_clients", "Admitted clients.", {{"state", "waiting"}});
     is_now(&of::servers, "leasehold_router_servers", "Server connections.", {{"state", "all"}});
@@ -21,10 +23,18 @@ lane_metrics::lane_metrics(metrics& into)
     grows(&of::transactions, "leasehold_router_transactions_total", "Loans of a server connection.");
     grows(&of::queries, "leasehold_router_queries_total", "ReadyForQuery passed on.");
     grows(&of::internal_calls, "leasehold_router_internal_calls_total", "Calls of the platform.");
-    grows(&of::bytes_from_clients, "leasehold_router_bytes_total", "Bytes relayed.", {{"kind", "from_clients"}});
-    grows(&of::bytes_from_servers, "leasehold_router_bytes_total", "Bytes relayed.", {{"kind", "from_servers"}});
+    grows(
+        &of::bytes_from_clients, "leasehold_router_bytes_total", "Bytes relayed.", {{"kind", "from_clients"}}
+    );
+    grows(
+        &of::bytes_from_servers, "leasehold_router_bytes_total", "Bytes relayed.", {{"kind", "from_servers"}}
+    );
     grows(&of::pins, "leasehold_router_pins_total", "Sessions pinned to a server connection.");
-    grows(&of::pool_timeouts, "leasehold_router_pool_timeouts_total", "Waits for a server connection that ended.");
+    grows(
+        &of::pool_timeouts,
+        "leasehold_router_pool_timeouts_total",
+        "Waits for a server connection that ended."
+    );
     grows(&of::servers_lost, "leasehold_router_servers_lost_total", "Server connections lost in use.");
     grows(&of::clients_lost, "leasehold_router_clients_lost_total", "Clients gone in mid query.");
     grows(&of::cancels, "leasehold_router_cancels_total", "Cancel requests passed on.");
@@ -32,7 +42,10 @@ lane_metrics::lane_metrics(metrics& into)
     grows(&of::lease_cuts, "leasehold_router_lease_cuts_total", "Sessions ended with their lease.");
     const auto record = [&](std::size_t directory_counts::*what, std::string_view kind) {
         records_.emplace_back(
-            what, into.make_gauge("leasehold_router_directory_records", "Records of the directory.", {{"kind", kind}})
+            what,
+            into.make_gauge(
+                "leasehold_router_directory_records", "Records of the directory.", {{"kind", kind}}
+            )
         );
     };
     record(&directory_counts::tenants, "tenant");

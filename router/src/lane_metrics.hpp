@@ -12,8 +12,8 @@
 
 namespace leasehold::router {
 
-// Brings the lanes' own counters into the process's metrics: sums, and the difference since the last time for what
-// only grows. Owner and thread: one lane, which calls tell() every second.
+// Brings the lanes' own counters into the process's metrics: sums, and the difference since the last time for
+// what only grows. Owner and thread: one lane, which calls tell() every second.
 class lane_metrics
 {
 public:

@@ -5,7 +5,11 @@
 namespace leasehold::router {
 
 license_watch::license_watch(
-    const tenancy& how, license_keys signers, const clock_source& clock, std::string installation, feed_facts& facts
+    const tenancy& how,
+    license_keys signers,
+    const clock_source& clock,
+    std::string installation,
+    feed_facts& facts
 )
     : signers_(std::move(signers))
     , clock_(clock)
@@ -46,7 +50,9 @@ void license_watch::publish()
     if (now == before) return;
     const auto level = now == license_state::ok ? log_level::info : log_level::warn;
     log::write(
-        level, "license.state", {{"license", claims_->id}, {"state", to_text(now)}, {"before", to_text(before)}}
+        level,
+        "license.state",
+        {{"license", claims_->id}, {"state", to_text(now)}, {"before", to_text(before)}}
     );
 }
 

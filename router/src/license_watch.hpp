@@ -12,14 +12,18 @@
 
 namespace leasehold::router {
 
-// Evaluates the license of a running router, again and again: of file and registry row the one that verifies and ends
-// later. A running router goes on whatever comes out; what may no longer be begun is read from the facts. Thread: the
-// feed's lane.
+// Evaluates the license of a running router, again and again: of file and registry row the one that verifies
+// and ends later. A running router goes on whatever comes out; what may no longer be begun is read from the
+// facts. Thread: the feed's lane.
 class license_watch
 {
 public:
     license_watch(
-        const tenancy& how, license_keys signers, const clock_source& clock, std::string installation, feed_facts& facts
+        const tenancy& how,
+        license_keys signers,
+        const clock_source& clock,
+        std::string installation,
+        feed_facts& facts
     );
     // `row`, `file`: documents; empty: none.
     void look(std::string_view row, std::string_view file);

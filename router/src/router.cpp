@@ -1,5 +1,3 @@
-#include <leasehold/router/router.hpp>
-
 #include "directory/feed.hpp"
 #include "front/acceptor.hpp"
 #include "front/front_lane.hpp"
@@ -16,6 +14,7 @@
 #include <leasehold/base/worker_pool.hpp>
 #include <leasehold/database/listener.hpp>
 #include <leasehold/database/pool.hpp>
+#include <leasehold/router/router.hpp>
 #include <leasehold/vault-client/identified_broker.hpp>
 #include <leasehold/vault-client/lease_roster.hpp>
 
@@ -189,9 +188,10 @@ struct router::impl final : feed_consumer
 
 void router::impl::start()
 {
-    const auto address_text = values.router.advertise.empty()
-                                  ? (values.router.listen.empty() ? "" : values.router.listen.front().to_string())
-                                  : values.router.advertise;
+    const auto address_text =
+        values.router.advertise.empty()
+            ? (values.router.listen.empty() ? "" : values.router.listen.front().to_string())
+            : values.router.advertise;
     const auto as = routes.register_router(id, address_text, settings.version, relay_lanes_of(values.router));
     is_started = true;
     make_lanes(as);
@@ -218,7 +218,17 @@ void router::impl::make_lanes(const registry::router_registration& as)
     of_each.max_sessions = static_cast<std::uint32_t>(std::max(1, values.router.clients.max / lanes));
     relays = std::make_unique<relay::lane_set>(static_cast<std::uint8_t>(lanes), of_each, logins, logins);
     world = std::unique_ptr<front_world>(new front_world{
-        values, keys, *settings.clock, facts, *relays, *settings.into, id.to_string(), keys.subkey("mock"), {}, {}, {}});
+        values,
+        keys,
+        *settings.clock,
+        facts,
+        *relays,
+        *settings.into,
+        id.to_string(),
+        keys.subkey("mock"),
+        {},
+        {},
+        {}});
     world->key_used = [this](const key_id& key) { changes->key_used(key); };
     world->audit = [this](const registry::router_event& what) { audit(what); };
     const auto tls = values.router.tls.is_set() ? listener_tls::load(values.router.tls) : nullptr;
@@ -239,7 +249,8 @@ void router::impl::make_leases()
         parts.roster = roster.get();
         parts.known = known_leases.get();
     } else {
-        const auto password = std::make_shared<const secret<std::string>>(registry_endpoint(values.registry).password.clone());
+        const auto password =
+            std::make_shared<const secret<std::string>>(registry_endpoint(values.registry).password.clone());
         parts.own = std::make_shared<server_identity>(values.registry.router.user, password);
     }
     logins.attach(std::move(parts));
@@ -322,10 +333,14 @@ task<void> router::impl::perform(acts what)
         relay::kill_order kill;
         kill.target = target;
         kill.done = [done = all->one(), began](relay::kill_counts counts) {
-            const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(boot_clock::now() - began);
+            const auto took =
+                std::chrono::duration_cast<std::chrono::milliseconds>(boot_clock::now() - began);
             log::info(
                 "sessions.killed",
-                {{"sessions", counts.sessions}, {"servers", counts.servers}, {"waiters", counts.waiters}, {"ms", took.count()}}
+                {{"sessions", counts.sessions},
+                 {"servers", counts.servers},
+                 {"waiters", counts.waiters},
+                 {"ms", took.count()}}
             );
             done();
         };
@@ -448,7 +463,9 @@ std::vector<readiness_fact> router::readiness() const
     };
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(facts.age(boot_clock::now()));
     add("listeners", impl_->is_open.load(), impl_->is_open.load() ? "open" : "closed");
-    add("directory", facts.is_loaded.load() && !facts.is_foreign.load(), facts.is_loaded.load() ? "loaded" : "loading");
+    add("directory",
+        facts.is_loaded.load() && !facts.is_foreign.load(),
+        facts.is_loaded.load() ? "loaded" : "loading");
     // A registry that is away degrades nothing that serves already.
     const bool is_stale = facts.is_stale(boot_clock::now());
     add("registry", true, is_stale ? "no contact for " + std::to_string(age.count()) + " ms" : "in contact");

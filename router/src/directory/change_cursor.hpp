@@ -6,10 +6,11 @@
 
 namespace leasehold::router {
 
-// How far the change feed was read. Ids are handed out before their transaction commits, so a lower id may appear
-// after a higher one: ids not seen are kept as gaps, with the snapshot's xmax at the first sight, and given up only
-// when every transaction that was running then has ended (pg_snapshot_xmin has passed the mark). A slow commit is
-// never lost; an id that was rolled back is waited for no longer than its contemporaries.
+// How far the change feed was read. Ids are handed out before their transaction commits, so a lower id may
+// appear after a higher one: ids not seen are kept as gaps, with the snapshot's xmax at the first sight, and
+// given up only when every transaction that was running then has ended (pg_snapshot_xmin has passed the
+// mark). A slow commit is never lost; an id that was rolled back is waited for no longer than its
+// contemporaries.
 class change_cursor
 {
 public:

@@ -79,7 +79,8 @@ tenant_record to_record(const registry::route_tenant& row)
     made.max_hosts = number_in(row.limits, "max_hosts");
     made.session_mode = text_in(row.settings, "pool_mode") == "session";
     made.allow_session_mode = flag_in(row.settings, "allow_session_mode");
-    if (row.settings.is_object() && row.settings.contains("networks") && row.settings["networks"].is_array()) {
+    if (row.settings.is_object() && row.settings.contains("networks") &&
+        row.settings["networks"].is_array()) {
         for (const auto& one : row.settings["networks"]) {
             const auto range = one.is_string() ? network::parse(one.get<std::string>()) : std::nullopt;
             // What cannot be read allows nothing: the list stays closed, not open.
@@ -170,7 +171,8 @@ change_summary to_summary(const std::vector<registry::change_row>& rows)
         } else if (row.kind == "token") {
             add_id(names.tokens, row.payload);
         } else if (row.kind == "domain") {
-            if (const auto domain = text_in(row.payload, "domain"); !domain.empty()) names.domains.insert(domain);
+            if (const auto domain = text_in(row.payload, "domain"); !domain.empty())
+                names.domains.insert(domain);
         } else if (row.kind == "license") {
             found.has_license = true;
         } else if (row.kind == "lease") {
@@ -207,7 +209,9 @@ directory_change to_change(const registry::route_names& names, const registry::r
     return made;
 }
 
-acts acts_between(const directory& before, const directory& after, const change_summary& changed, wall_time now)
+acts acts_between(
+    const directory& before, const directory& after, const change_summary& changed, wall_time now
+)
 {
     acts found;
     for (const auto& id : changed.names.tenants) {

@@ -9,7 +9,8 @@
 #include <set>
 #include <vector>
 
-// From rows of the registry to what the directory holds, and from two directories to what must be done about it.
+// From rows of the registry to what the directory holds, and from two directories to what must be done about
+// it.
 namespace leasehold::router {
 
 tenant_record to_record(const registry::route_tenant& row);
@@ -36,14 +37,16 @@ directory_change to_change(const registry::route_names& names, const registry::r
 // What a new directory asks of sessions, connections and leases.
 struct acts
 {
-    std::set<tenant_id> tenants_to_kill;                  // sessions, waiters, server connections
-    std::set<tenant_id> tenants_to_retire;                // their leases
+    std::set<tenant_id> tenants_to_kill;   // sessions, waiters, server connections
+    std::set<tenant_id> tenants_to_retire; // their leases
     std::vector<relay::principal> principals_to_kill;
     [[nodiscard]] bool empty() const noexcept
     {
         return tenants_to_kill.empty() && tenants_to_retire.empty() && principals_to_kill.empty();
     }
 };
-acts acts_between(const directory& before, const directory& after, const change_summary& changed, wall_time now);
+acts acts_between(
+    const directory& before, const directory& after, const change_summary& changed, wall_time now
+);
 
 } // namespace leasehold::router

@@ -1,6 +1,6 @@
-#include <leasehold/router/directory.hpp>
-
 #include "directory/tables.hpp"
+
+#include <leasehold/router/directory.hpp>
 
 namespace leasehold::router {
 

@@ -133,7 +133,8 @@ task<void> feed::load()
 {
     const auto began = boot_clock::now();
     const auto page = co_await from_.newest_changes(newest_rows);
-    if (!is_ours(page)) throw error(error_kind::conflict, "registry_foreign", "this is another installation's registry");
+    if (!is_ours(page))
+        throw error(error_kind::conflict, "registry_foreign", "this is another installation's registry");
     cursor_.begin(ids_of(page), page.xmin, page.xmax);
     directory_change all;
     all.installation = installation_;

@@ -39,9 +39,9 @@ struct feed_settings
     int page = 10'000;
 };
 
-// Keeps the directory as the registry says: loads it, follows the change feed, publishes, has it acted upon, and only
-// then acknowledges. The registry may go away at any time; what is known goes on serving. Owner and thread: its lane;
-// wake(), stop() and key_used() from any.
+// Keeps the directory as the registry says: loads it, follows the change feed, publishes, has it acted upon,
+// and only then acknowledges. The registry may go away at any time; what is known goes on serving. Owner and
+// thread: its lane; wake(), stop() and key_used() from any.
 class feed
 {
 public:

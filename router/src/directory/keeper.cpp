@@ -6,7 +6,8 @@
 namespace leasehold::router {
 namespace {
 
-// The names under which a tenant is found, taken away where they were the old record's and given to the new one.
+// The names under which a tenant is found, taken away where they were the old record's and given to the new
+// one.
 void rename(
     std::map<std::string, std::optional<tenant_id>>& changes,
     const std::string* old_name,

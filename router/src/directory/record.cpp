@@ -1,8 +1,7 @@
 #include <leasehold/router/directory.hpp>
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
 #include <cstring>
 

@@ -33,8 +33,9 @@ std::string_view key_bytes(const strong_id<Tag>& key) noexcept
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// An immutable map in two levels, 64 pages of 64 shards. with() makes the next one: only the shards that a change
-// falls into, their pages and the root are new; all else is shared. A look-up neither locks nor allocates.
+// An immutable map in two levels, 64 pages of 64 shards. with() makes the next one: only the shards that a
+// change falls into, their pages and the root are new; all else is shared. A look-up neither locks nor
+// allocates.
 template <class Key, class Value>
 class sharded_map
 {
@@ -71,7 +72,8 @@ public:
     [[nodiscard]] sharded_map with(const changes& all) const
     {
         sharded_map next = *this;
-        std::map<std::size_t, std::vector<std::pair<std::uint64_t, typename changes::const_iterator>>> by_shard;
+        std::map<std::size_t, std::vector<std::pair<std::uint64_t, typename changes::const_iterator>>>
+            by_shard;
         for (auto one = all.begin(); one != all.end(); ++one) {
             const auto hash = siphash(key_bytes(one->first));
             by_shard[place_of(hash)].emplace_back(hash, one);

@@ -8,13 +8,12 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cerrno>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <system_error>
+#include <unistd.h>
 
 namespace leasehold::router {
 namespace {
@@ -59,7 +58,8 @@ task<void> acceptor::run()
             asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, failed)
         );
         if (failed) break; // closed by shutdown
-        while (accept_one()) {}
+        while (accept_one()) {
+        }
         if (is_full_) co_await sleep_for(100ms);
         is_full_ = false;
     }
@@ -69,10 +69,12 @@ bool acceptor::accept_one()
 {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
-    const int made =
-        ::accept4(listening_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int made = ::accept4(
+        listening_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC
+    );
     if (made < 0) {
-        if (errno == EMFILE || errno == ENFILE) shed();
+        if (errno == EMFILE || errno == ENFILE)
+            shed();
         else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
             log::warn("listener.accept_failed", {{"reason", std::system_category().message(errno)}});
             is_full_ = true;

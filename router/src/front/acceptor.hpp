@@ -13,8 +13,8 @@
 
 namespace leasehold::router {
 
-// One listener: accepts on the first front lane and hands sockets to the lanes in turn. When descriptors run out it
-// refuses with a spare one and pauses, so that nobody hangs in the queue unanswered.
+// One listener: accepts on the first front lane and hands sockets to the lanes in turn. When descriptors run
+// out it refuses with a spare one and pauses, so that nobody hangs in the queue unanswered.
 class acceptor
 {
 public:

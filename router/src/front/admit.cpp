@@ -1,14 +1,12 @@
 #include "front/login.hpp"
 
-#include <netinet/in.h>
-
-#include <cstring>
-
 #include <leasehold/base/log.hpp>
 #include <leasehold/router/wire/cancel_key.hpp>
 #include <leasehold/router/wire/error_response.hpp>
 
 #include <algorithm>
+#include <cstring>
+#include <netinet/in.h>
 
 namespace leasehold::router {
 namespace {
@@ -77,15 +75,19 @@ const tenant_record& login::check_tenant(const proof& by, const directory& in) c
     if (tenant == nullptr) throw login_refused("auth_failed", "the tenant is gone");
     const auto from = to_network(peer_);
     const auto& allowed = tenant->networks;
-    const bool is_inside = std::any_of(allowed.begin(), allowed.end(), [&](const network& n) { return n.contains(from); });
+    const bool is_inside =
+        std::any_of(allowed.begin(), allowed.end(), [&](const network& n) { return n.contains(from); });
     if (!allowed.empty() && !is_inside && peer_.ss_family != AF_UNIX) throw login_refused("network_refused");
     switch (tenant->state) {
     case tenant_state::suspended:
-    case tenant_state::deleting: throw login_refused("tenant_suspended");
+    case tenant_state::deleting:
+        throw login_refused("tenant_suspended");
     case tenant_state::provisioning:
-    case tenant_state::failed: throw login_refused("tenant_not_ready");
+    case tenant_state::failed:
+        throw login_refused("tenant_not_ready");
     case tenant_state::active:
-    case tenant_state::moving: break;
+    case tenant_state::moving:
+        break;
     }
     if (!tenant->placement) throw login_refused("tenant_not_ready", "no placement");
     if (tenant->is_paused) throw login_refused("tenant_moving");
@@ -101,7 +103,9 @@ role_class login::choose_role(const proof& by) const
     const bool is_allowed = wanted == by.most || (wanted == role_class::ro && by.most == role_class::rw);
     if (!is_allowed) {
         const std::string allowed = by.most == role_class::rw ? "rw, ro" : "ro";
-        throw login_refused("role_class_refused", "class above the credential's", "Allowed classes: " + allowed + ".");
+        throw login_refused(
+            "role_class_refused", "class above the credential's", "Allowed classes: " + allowed + "."
+        );
     }
     return wanted;
 }
@@ -114,8 +118,8 @@ task<bool> login::admit(proof by)
     writer_.authentication_ok();
     co_await send();
 
-    // From here to the hand-over nothing waits: what the feed publishes from now on finds the session on its relay
-    // lane, and what it has published is seen here.
+    // From here to the hand-over nothing waits: what the feed publishes from now on finds the session on its
+    // relay lane, and what it has published is seen here.
     check_directory();
     const auto now = on_.current();
     if (by.who.kind == relay::principal::kind_of::key) {
@@ -125,7 +129,9 @@ task<bool> login::admit(proof by)
         world_.key_used(key->id);
     }
     const auto& tenant = check_tenant(by, *now);
-    log::debug("session.admitted", {{"tenant", tenant.tid}, {"principal", by.name}, {"request_id", request_id_}});
+    log::debug(
+        "session.admitted", {{"tenant", tenant.tid}, {"principal", by.name}, {"request_id", request_id_}}
+    );
     place_.leave();
     auto client = to_admitted(by, tenant, std::move(*slot));
     world_.relays.lane_of(by.tenant).admit(std::move(client));

@@ -1,14 +1,12 @@
 #include "front/login.hpp"
 
-#include <netinet/in.h>
-
-#include <cstring>
-
 #include <leasehold/router/ticket.hpp>
 #include <leasehold/router/wire/message.hpp>
 #include <leasehold/router/wire/message_reader.hpp>
 #include <leasehold/router/wire/scram.hpp>
 
+#include <cstring>
+#include <netinet/in.h>
 #include <utility>
 
 namespace leasehold::router {
@@ -40,10 +38,13 @@ std::string_view to_password(std::string_view body) noexcept
 task<proof> login::authenticate()
 {
     switch (route_.user.kind) {
-    case user_name::form::key: co_return co_await prove_by_key_text();
-    case user_name::form::ticket: co_return co_await prove_by_ticket();
+    case user_name::form::key:
+        co_return co_await prove_by_key_text();
+    case user_name::form::ticket:
+        co_return co_await prove_by_ticket();
     case user_name::form::key_id:
-    case user_name::form::unknown: break;
+    case user_name::form::unknown:
+        break;
     }
     co_return co_await prove_by_scram();
 }
@@ -104,11 +105,15 @@ task<proof> login::prove_by_key_text()
     const auto presented = credential::parse(to_password(body));
     wipe(body);
     const key_record* key = nullptr;
-    if (presented && presented->type == credential_type::api) key = directory_->find_key(key_id(presented->id));
-    const bool is_right = presented && world_.keys.matches(
-        key == nullptr ? std::string_view() : std::string_view(key->secret_hmac), presented->secret_part.reveal()
-    );
-    const bool is_usable = key != nullptr && !key->scram_verifier.empty() && directory_->find_tenant(key->tenant);
+    if (presented && presented->type == credential_type::api)
+        key = directory_->find_key(key_id(presented->id));
+    const bool is_right =
+        presented && world_.keys.matches(
+                         key == nullptr ? std::string_view() : std::string_view(key->secret_hmac),
+                         presented->secret_part.reveal()
+                     );
+    const bool is_usable =
+        key != nullptr && !key->scram_verifier.empty() && directory_->find_tenant(key->tenant);
     if (!is_right || !is_usable) {
         if (key == nullptr && world_.feed.is_stale(boot_clock::now())) throw login_refused("directory_stale");
         throw login_refused("auth_failed", key == nullptr ? "unknown principal" : "wrong secret");

@@ -11,8 +11,8 @@
 
 namespace leasehold::router {
 
-// Counts failed logins per (tenant or "", peer group) and per peer group over a minute. Above 10 and 60 a failing
-// answer waits; a right answer is never delayed, so one bad client behind a NAT slows nobody else.
+// Counts failed logins per (tenant or "", peer group) and per peer group over a minute. Above 10 and 60 a
+// failing answer waits; a right answer is never delayed, so one bad client behind a NAT slows nobody else.
 // Owner and thread: one front lane.
 class failed_logins
 {

@@ -14,13 +14,12 @@
 #include <leasehold/registry/routes.hpp>
 #include <leasehold/router/directory.hpp>
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <sys/socket.h>
 
 namespace leasehold::router {
 
@@ -35,14 +34,15 @@ struct front_world
     metrics& into;
     std::string router_name;
     secret<std::string> mock_key;
-    std::function<void(const key_id&)> key_used; // posts
+    std::function<void(const key_id&)> key_used;              // posts
     std::function<void(const registry::router_event&)> audit; // posts
     std::atomic<bool> is_draining{false};
 };
 
 class login;
 
-// One front lane: what its logins share. take(), publish() and shut_logins() from any thread, all else on the lane.
+// One front lane: what its logins share. take(), publish() and shut_logins() from any thread, all else on the
+// lane.
 class front_lane
 {
 public:

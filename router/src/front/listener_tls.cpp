@@ -12,8 +12,7 @@
 namespace leasehold::router {
 namespace {
 
-constexpr std::array<unsigned char, 11> postgresql_alpn{
-    10, 'p', 'o', 's', 't', 'g', 'r', 'e', 's', 'q', 'l'};
+constexpr std::array<unsigned char, 11> postgresql_alpn{10, 'p', 'o', 's', 't', 'g', 'r', 'e', 's', 'q', 'l'};
 
 // ALPN is optional after SSLRequest; a list that is offered must hold our protocol.
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* in, unsigned in_size, void*)
@@ -59,11 +58,14 @@ std::shared_ptr<const listener_tls> listener_tls::load(const tls_files& from)
     auto* context = made->context_.get();
     if (context == nullptr) refuse("no memory");
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(
+        context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE
+    );
     SSL_CTX_set_num_tickets(context, 0);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(
-        context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+        context,
+        SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
     );
     SSL_CTX_set_read_ahead(context, 0);
     SSL_CTX_set_alpn_select_cb(context, choose_alpn, nullptr);

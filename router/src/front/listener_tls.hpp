@@ -10,8 +10,8 @@ using SSL_CTX = struct ssl_ctx_st;
 
 namespace leasehold::router {
 
-// What a listener shows its clients: certificate, key, and the hash that binds SCRAM to it. Immutable; a reload makes
-// another. OpenSSL counts its users itself, so a session may outlive it.
+// What a listener shows its clients: certificate, key, and the hash that binds SCRAM to it. Immutable; a
+// reload makes another. OpenSSL counts its users itself, so a session may outlive it.
 class listener_tls
 {
 public:

@@ -1,18 +1,17 @@
 #include "front/listening_socket.hpp"
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstddef>
-#include <cstring>
-#include <memory>
 #include <system_error>
+#include <unistd.h>
 
 namespace leasehold::router {
 namespace {
@@ -23,7 +22,9 @@ namespace {
     if (descriptor >= 0) ::close(descriptor);
     const auto text = at.to_string() + ": " + std::system_category().message(reason);
     if (reason == EADDRINUSE) {
-        throw error(error_kind::conflict, "address_in_use", "the address " + at.to_string() + " is in use", text);
+        throw error(
+            error_kind::conflict, "address_in_use", "the address " + at.to_string() + " is in use", text
+        );
     }
     throw error(error_kind::unavailable, "listen_failed", "cannot listen on " + at.to_string(), text);
 }
@@ -44,7 +45,8 @@ int open_unix(const address& at, int backlog)
         const bool is_dead = probe >= 0 && ::connect(probe, as, sizeof where) != 0 && errno == ECONNREFUSED;
         if (probe >= 0) ::close(probe);
         errno = EADDRINUSE;
-        if (!is_dead || ::unlink(at.unix_path.c_str()) != 0 || ::bind(made, as, sizeof where) != 0) refuse(at, made);
+        if (!is_dead || ::unlink(at.unix_path.c_str()) != 0 || ::bind(made, as, sizeof where) != 0)
+            refuse(at, made);
     }
     ::chmod(at.unix_path.c_str(), 0660);
     if (::listen(made, backlog) != 0) refuse(at, made);

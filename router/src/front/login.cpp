@@ -153,7 +153,8 @@ void login::note_refusal(const login_refused& why)
     }
     if (const auto* candidate = route_.candidate()) line.tenant = candidate->tid;
     if (directory_) line.applied_change = directory_->applied_change();
-    line.age_ms = std::chrono::duration_cast<std::chrono::milliseconds>(world_.feed.age(boot_clock::now())).count();
+    line.age_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(world_.feed.age(boot_clock::now())).count();
     on_.refusals().note(line, boot_clock::now());
 }
 

@@ -24,13 +24,13 @@ struct proof
     role_class most = role_class::ro;
     relay::origin from = relay::origin::tenant;
     std::optional<wall_time> ends_at;
-    std::string name;      // for the log: "key:<id>", or what the ticket says
+    std::string name;       // for the log: "key:<id>", or what the ticket says
     std::string last_words; // SASL final message, owed before AuthenticationOk
 };
 
-// The life of one client connection up to its admission, in the order it happens. Everything is refused by throwing
-// login_refused; false from a step: the connection is over and nothing more is said.
-// Owner and thread: the coroutine of its front lane that made it.
+// The life of one client connection up to its admission, in the order it happens. Everything is refused by
+// throwing login_refused; false from a step: the connection is over and nothing more is said. Owner and
+// thread: the coroutine of its front lane that made it.
 class login
 {
 public:
@@ -65,7 +65,7 @@ private:
     relay::admitted to_admitted(const proof& by, const tenant_record& tenant, relay::session_slot slot);
     relay::pool_limits limits_of(const tenant_record& tenant) const;
 
-    task<void> send();                                 // writer_
+    task<void> send();                                  // writer_
     task<std::string> read_password(std::size_t limit); // body of one 'p' message
     [[nodiscard]] bool may_send_clear_text(bool is_ticket) const;
 

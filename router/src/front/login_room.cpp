@@ -1,11 +1,10 @@
 #include "front/login_room.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace leasehold::router {
@@ -53,7 +52,9 @@ bool login_room::enter(const peer_group& from, place& into, std::function<void()
     if (own_is_full || size_ >= all_) {
         auto giver = own;
         if (!own_is_full) {
-            giver = std::find_if(groups_.begin(), groups_.end(), [](const auto& g) { return !g.second.silent.empty(); });
+            giver = std::find_if(groups_.begin(), groups_.end(), [](const auto& g) {
+                return !g.second.silent.empty();
+            });
         }
         if (giver == groups_.end() || giver->second.silent.empty()) return false;
         auto& oldest = giver->second.silent.front();

@@ -17,9 +17,9 @@ using peer_group = std::array<std::uint8_t, 16>;
 peer_group group_of(const sockaddr_storage& peer) noexcept;
 std::string to_text(const sockaddr_storage& peer); // 192.0.2.7:5432, [2001:db8::1]:5432, unix
 
-// Sockets that have not logged in yet: so many in all, so many per group. A full group gives up the socket that has
-// been silent longest for a new one, so that silence shuts out nobody; where all of a group speak, new ones are
-// turned away. Owner and thread: one front lane.
+// Sockets that have not logged in yet: so many in all, so many per group. A full group gives up the socket
+// that has been silent longest for a new one, so that silence shuts out nobody; where all of a group speak,
+// new ones are turned away. Owner and thread: one front lane.
 class login_room
 {
 public:

@@ -46,7 +46,8 @@ task<bool> login::negotiate()
             cancel(*request);
             co_return false;
         }
-        if (const auto* bad = std::get_if<wire::violation>(&packet)) throw login_refused(bad->code, bad->reason);
+        if (const auto* bad = std::get_if<wire::violation>(&packet))
+            throw login_refused(bad->code, bad->reason);
         if (const auto* message = std::get_if<wire::startup_message>(&packet)) {
             startup_ = *message;
             co_return true;
@@ -111,7 +112,8 @@ void login::find_names()
 void login::check_directory() const
 {
     if (!on_.current()) throw login_refused("directory_loading");
-    if (world_.feed.is_foreign.load()) throw login_refused("directory_stale", "the registry is another installation's");
+    if (world_.feed.is_foreign.load())
+        throw login_refused("directory_stale", "the registry is another installation's");
 }
 
 } // namespace leasehold::router

@@ -7,9 +7,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <sys/socket.h>
-
 #include <cerrno>
+#include <sys/socket.h>
 
 namespace leasehold::router {
 
@@ -18,7 +17,8 @@ peer_socket::peer_socket(asio::io_context& on, int descriptor) : descriptor_(on,
 task<bool> peer_socket::wait_for(bool writing)
 {
     boost::system::error_code failed;
-    const auto what = writing ? asio::posix::descriptor_base::wait_write : asio::posix::descriptor_base::wait_read;
+    const auto what =
+        writing ? asio::posix::descriptor_base::wait_write : asio::posix::descriptor_base::wait_read;
     co_await descriptor_.async_wait(what, asio::redirect_error(asio::use_awaitable, failed));
     co_return !failed;
 }
@@ -134,7 +134,12 @@ task<bool> peer_socket::connect_tls(SSL_CTX& with, const std::string& host)
         SSL_set_hostflags(tls_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
         if (SSL_set1_host(tls_.get(), host.c_str()) != 1) co_return false;
         // The macro of this name casts in C's way.
-        SSL_ctrl(tls_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str()));
+        SSL_ctrl(
+            tls_.get(),
+            SSL_CTRL_SET_TLSEXT_HOSTNAME,
+            TLSEXT_NAMETYPE_host_name,
+            const_cast<char*>(host.c_str())
+        );
     }
     for (;;) {
         ERR_clear_error();

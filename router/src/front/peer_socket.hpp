@@ -14,10 +14,10 @@ using SSL_CTX = struct ssl_ctx_st;
 
 namespace leasehold::router {
 
-// A socket on a front lane, before it goes to a relay lane. Asio gives readiness only; TLS works on the descriptor
-// itself, so that descriptor and TLS session can be handed over whole. Nothing here throws for what a peer does: false
-// and 0 mean that the connection is over (or that the caller's deadline has cancelled the wait).
-// Owner and thread: one lane.
+// A socket on a front lane, before it goes to a relay lane. Asio gives readiness only; TLS works on the
+// descriptor itself, so that descriptor and TLS session can be handed over whole. Nothing here throws for
+// what a peer does: false and 0 mean that the connection is over (or that the caller's deadline has cancelled
+// the wait). Owner and thread: one lane.
 class peer_socket
 {
 public:

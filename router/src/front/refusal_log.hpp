@@ -37,8 +37,8 @@ struct refusal_line
     std::string peer_group; // what repeats are counted by
 };
 
-// Loud refusals (event route.refused): the first of each (code, address, presented keys) in full, repeats counted and
-// told every 10 s. Owner and thread: one front lane.
+// Loud refusals (event route.refused): the first of each (code, address, presented keys) in full, repeats
+// counted and told every 10 s. Owner and thread: one front lane.
 class refusal_log
 {
 public:

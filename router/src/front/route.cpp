@@ -35,14 +35,16 @@ route find_route(const directory& in, const presented_names& names, std::string_
         if (domain != own) found.keys.push_back({key_kind::domain, *domain, in.find_domain(*domain)});
     }
     if (!names.option.empty()) {
-        found.keys.push_back({key_kind::option, std::string(names.option), find_tenant_key(in, names.option)});
+        found.keys.push_back({key_kind::option, std::string(names.option), find_tenant_key(in, names.option)}
+        );
     }
     if (const auto& suffix = found.user.tenant_key) {
         found.keys.push_back({key_kind::user_suffix, std::string(*suffix), find_tenant_key(in, *suffix)});
     }
     if (!names.database.empty() && names.database != names.user) {
         found.keys.push_back(
-            {key_kind::database, std::string(names.database), find_database_key(in, names.database)});
+            {key_kind::database, std::string(names.database), find_database_key(in, names.database)}
+        );
     }
     return found;
 }

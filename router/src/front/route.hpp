@@ -38,8 +38,8 @@ struct presented_names
     std::string_view database;
 };
 
-// All route keys of a connection but the credential, in the order of precedence. The first one is what limits before
-// authentication and the log go by; none wins over another.
+// All route keys of a connection but the credential, in the order of precedence. The first one is what limits
+// before authentication and the log go by; none wins over another.
 struct route
 {
     user_name user;
@@ -52,11 +52,12 @@ struct route
     }
 };
 
-// `advertised`: the router's own name, which is no key. Views of `names` need not outlive the call, but those of
-// user_name.
+// `advertised`: the router's own name, which is no key. Views of `names` need not outlive the call, but those
+// of user_name.
 route find_route(const directory& in, const presented_names& names, std::string_view advertised);
 
-// Whether every key names the credential's tenant. A name of another tenant and a name of nobody give the same answer.
+// Whether every key names the credential's tenant. A name of another tenant and a name of nobody give the
+// same answer.
 enum class agreement : std::uint8_t
 {
     agrees,

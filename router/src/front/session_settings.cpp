@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 namespace leasehold::router {
 namespace {
@@ -63,7 +63,8 @@ void set(relay::parameter_set& all, const std::string& name, std::string_view va
     all.emplace_back(name, value);
 }
 
-std::optional<wire::violation> take_own(session_settings& into, const std::string& name, std::string_view value)
+std::optional<wire::violation>
+take_own(session_settings& into, const std::string& name, std::string_view value)
 {
     if (name == "leasehold.tenant") {
         into.tenant_option = value;

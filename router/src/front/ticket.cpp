@@ -1,6 +1,5 @@
-#include <leasehold/router/ticket.hpp>
-
 #include <leasehold/base/crypto.hpp>
+#include <leasehold/router/ticket.hpp>
 
 #include <nlohmann/json.hpp>
 

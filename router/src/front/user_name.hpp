@@ -8,8 +8,8 @@
 
 namespace leasehold::router {
 
-// What a PostgreSQL user name says: `<principal>[-<class>][.<tenant>]`. The form alone decides how the client must
-// prove itself, so that nothing can be learnt from the question.
+// What a PostgreSQL user name says: `<principal>[-<class>][.<tenant>]`. The form alone decides how the client
+// must prove itself, so that nothing can be learnt from the question.
 struct user_name
 {
     enum class form : std::uint8_t

@@ -8,10 +8,12 @@ namespace leasehold::router {
 namespace {
 
 // Local to the transaction, so nothing of it stays on the connection.
-constexpr std::string_view prepare_sql =
-    "select pg_catalog.set_config('search_path', $1, true), pg_catalog.set_config('synchronous_commit', 'on', true)";
+constexpr std::string_view prepare_sql = "select pg_catalog.set_config('search_path', $1, true), "
+                                         "pg_catalog.set_config('synchronous_commit', 'on', true)";
 
-void write(wire::message_writer& to, std::string_view sql, std::span<const std::optional<std::string_view>> values)
+void write(
+    wire::message_writer& to, std::string_view sql, std::span<const std::optional<std::string_view>> values
+)
 {
     to.parse("", sql).bind("", "", values).describe('P', "").execute("");
 }
@@ -91,8 +93,12 @@ std::vector<agents::query_result> to_results(std::string_view reply, std::size_t
         reply.remove_prefix(frame.size());
         auto& now = results.back();
         switch (frame.type) {
-        case 'T': read_columns(frame.body, now); break;
-        case 'D': read_row(frame.body, now); break;
+        case 'T':
+            read_columns(frame.body, now);
+            break;
+        case 'D':
+            read_row(frame.body, now);
+            break;
         case 'C': {
             wire::body_reader reader(frame.body);
             now.tag = reader.text();
@@ -100,14 +106,18 @@ std::vector<agents::query_result> to_results(std::string_view reply, std::size_t
             results.emplace_back();
             break;
         }
-        case 'I': results.emplace_back(); break;
-        case 'E': refuse(wire::error_fields(frame.body));
+        case 'I':
+            results.emplace_back();
+            break;
+        case 'E':
+            refuse(wire::error_fields(frame.body));
         case 'Z':
             if (results.size() != statements + 2) misfit();
             results.pop_back();
             results.erase(results.begin());
             return results;
-        default: break;
+        default:
+            break;
         }
     }
     misfit();

@@ -11,12 +11,12 @@
 
 namespace leasehold::router {
 
-// The router's side of the agent gateway's ports: directory, platform connections, functions of the registry. On one
-// front lane.
+// The router's side of the agent gateway's ports: directory, platform connections, functions of the registry.
+// On one front lane.
 class platform_gateway final : public agents::gateway_ports,
-                      public agents::route_lookup,
-                      public agents::platform_sessions,
-                      public agents::enrollment_registry
+                               public agents::route_lookup,
+                               public agents::platform_sessions,
+                               public agents::enrollment_registry
 {
 public:
     platform_gateway(front_lane& on, registry::routes& at, router_id self) : on_(on), at_(at), self_(self) {}

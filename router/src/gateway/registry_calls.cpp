@@ -61,11 +61,16 @@ task<agents::redeemed> platform_gateway::redeem(agents::redeem_request what)
 }
 
 task<agents::host_outcome> platform_gateway::enrolled(
-    host_id host, std::string credential_hmac, wall_time expires_at, std::string source_ip, std::string request_id
+    host_id host,
+    std::string credential_hmac,
+    wall_time expires_at,
+    std::string source_ip,
+    std::string request_id
 )
 {
-    auto call =
-        at_.host_enrolled(host, std::move(credential_hmac), expires_at, std::move(source_ip), std::move(request_id));
+    auto call = at_.host_enrolled(
+        host, std::move(credential_hmac), expires_at, std::move(source_ip), std::move(request_id)
+    );
     auto told = co_await translated(std::move(call));
     co_return to_outcome(std::move(told));
 }
@@ -97,8 +102,9 @@ task<agents::host_outcome> platform_gateway::lock(
     host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
 )
 {
-    auto call =
-        at_.host_lock(host, std::move(reason), std::move(source_ip), std::move(request_id), std::move(detail));
+    auto call = at_.host_lock(
+        host, std::move(reason), std::move(source_ip), std::move(request_id), std::move(detail)
+    );
     auto told = co_await translated(std::move(call));
     co_return to_outcome(std::move(told));
 }

@@ -31,11 +31,14 @@ void check_serves(const tenant_record& tenant)
 {
     switch (tenant.state) {
     case tenant_state::suspended:
-    case tenant_state::deleting: refuse(refusals::tenant_suspended);
+    case tenant_state::deleting:
+        refuse(refusals::tenant_suspended);
     case tenant_state::provisioning:
-    case tenant_state::failed: refuse(refusals::tenant_not_ready);
+    case tenant_state::failed:
+        refuse(refusals::tenant_not_ready);
     case tenant_state::active:
-    case tenant_state::moving: break;
+    case tenant_state::moving:
+        break;
     }
     if (tenant.is_paused) refuse(refusals::tenant_moving);
     if (!tenant.placement) refuse(refusals::tenant_not_ready);
@@ -68,10 +71,12 @@ platform_gateway::run(tenant_id tenant, role_class role, std::vector<agents::sta
             waits->woken.cancel();
         });
     };
-    on_.world().relays.submit(std::move(call)); // in the order of the feed's kills: nothing has waited since the look-up
+    on_.world().relays.submit(std::move(call)
+    ); // in the order of the feed's kills: nothing has waited since the look-up
     boost::system::error_code woken;
     if (!waits->came) co_await waits->woken.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    if (!waits->came) throw error(error_kind::timeout, "query_timeout", "the caller did not wait for the answer");
+    if (!waits->came)
+        throw error(error_kind::timeout, "query_timeout", "the caller did not wait for the answer");
     if (const auto* why = std::get_if<relay::refusal>(&*waits->came)) refuse(*why);
     co_return to_results(std::get<relay::internal_reply>(*waits->came).bytes, statements.size());
 }

@@ -37,7 +37,8 @@ task<bool> begin_tls(peer_socket& socket, const server_record& server, SSL_CTX& 
     co_return co_await socket.connect_tls(tls, shown);
 }
 
-// Connects anew, sends the request, waits for the end of the stream: PostgreSQL closes once it has passed it on.
+// Connects anew, sends the request, waits for the end of the stream: PostgreSQL closes once it has passed it
+// on.
 task<void> deliver(
     asio::io_context& on,
     const server_record& server,

@@ -94,7 +94,9 @@ void leases::on_ending(vault_client::lease_ref which, boot_time by)
     relays_->lease_ending(to_number(which), by);
     const auto known = used_.find(which);
     if (known == used_.end() || known->second.hold.expired()) {
-        asio::post(on_, [this, which] { if (roster_ != nullptr) roster_->drained(which); });
+        asio::post(on_, [this, which] {
+            if (roster_ != nullptr) roster_->drained(which);
+        });
     }
 }
 

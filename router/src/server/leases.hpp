@@ -14,9 +14,9 @@ namespace leasehold::router {
 relay::lease_number to_number(const vault_client::lease_ref& ref) noexcept;
 vault_client::lease_ref to_ref(const relay::lease_number& number) noexcept;
 
-// What the router knows of the leases its server connections use: passes the roster's events on to the relay lanes,
-// and tells the roster what was used and when the last connection of a lease has closed. Owner and thread: the
-// broker's lane; what a hold's end posts may come from any.
+// What the router knows of the leases its server connections use: passes the roster's events on to the relay
+// lanes, and tells the roster what was used and when the last connection of a lease has closed. Owner and
+// thread: the broker's lane; what a hold's end posts may come from any.
 class leases final : public vault_client::lease_events
 {
 public:

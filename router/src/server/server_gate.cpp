@@ -26,13 +26,15 @@ double chance()
 std::chrono::milliseconds server_gate::back_off(std::size_t failures, double chance) noexcept
 {
     if (failures == 0) return 0ms;
-    const auto most = std::min<std::int64_t>(5000, std::int64_t{100} << std::min<std::size_t>(failures - 1, 10));
+    const auto most =
+        std::min<std::int64_t>(5000, std::int64_t{100} << std::min<std::size_t>(failures - 1, 10));
     return std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(most) * chance));
 }
 
 bool server_gate::is_open(boot_time now) const noexcept
 {
-    const auto recent = std::count_if(failed_.begin(), failed_.end(), [&](boot_time at) { return now - at < window; });
+    const auto recent =
+        std::count_if(failed_.begin(), failed_.end(), [&](boot_time at) { return now - at < window; });
     return static_cast<std::size_t>(recent) >= failures_to_open;
 }
 

@@ -12,9 +12,9 @@
 
 namespace leasehold::router {
 
-// Logins at one server: at most 8 at a time, in the order they came; after failures they wait (100 ms to 5 s, full
-// jitter); 5 failures in 10 s open the breaker: everybody is refused but one probe a second.
-// Owner and thread: one lane.
+// Logins at one server: at most 8 at a time, in the order they came; after failures they wait (100 ms to 5 s,
+// full jitter); 5 failures in 10 s open the breaker: everybody is refused but one probe a second. Owner and
+// thread: one lane.
 class server_gate
 {
 public:

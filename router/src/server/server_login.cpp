@@ -12,13 +12,13 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <system_error>
 
 namespace leasehold::router {
@@ -42,9 +42,8 @@ void set_options(int descriptor)
 task<std::string_view> server_identity::salted(worker_pool& on, const std::string& salt, int iterations)
 {
     if (salted_.empty() || salt_ != salt || iterations_ != iterations) {
-        const auto made = co_await on.run([&] {
-            return crypto::pbkdf2_sha256(password_->reveal(), salt, iterations);
-        });
+        const auto made =
+            co_await on.run([&] { return crypto::pbkdf2_sha256(password_->reveal(), salt, iterations); });
         salted_ = secret<std::string>(crypto::view(made));
         salt_ = salt;
         iterations_ = iterations;
@@ -52,7 +51,8 @@ task<std::string_view> server_identity::salted(worker_pool& on, const std::strin
     co_return salted_.reveal();
 }
 
-task<void> server_login::connect(const server_record& server, server_tls& tls, std::chrono::milliseconds limit)
+task<void>
+server_login::connect(const server_record& server, server_tls& tls, std::chrono::milliseconds limit)
 {
     auto* context = tls_need_of(server.sslmode) == tls_need::none ? nullptr : &tls.context_of(server);
     for (const auto& text : server.addresses) {
@@ -75,11 +75,13 @@ task<void> server_login::connect(const server_record& server, server_tls& tls, s
     throw server_away(server.name + ": " + failure_);
 }
 
-task<bool> server_login::try_address(const std::string& host, const std::string& port, const server_record& server)
+task<bool>
+server_login::try_address(const std::string& host, const std::string& port, const server_record& server)
 {
     asio::ip::tcp::resolver resolver(on_);
     boost::system::error_code failed;
-    const auto found = co_await resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, failed));
+    const auto found =
+        co_await resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, failed));
     failure_ = failed.message();
     for (const auto& one : found) {
         const auto to = one.endpoint();
@@ -113,7 +115,10 @@ task<void> server_login::begin_tls(const server_record& server, SSL_CTX* context
     if (answer == "S") {
         const auto host = server_tls::checks_name(server) ? address_->host : std::string();
         const bool is_done = co_await socket_->connect_tls(*context, host);
-        if (!is_done) throw server_away(server.name + ": the TLS handshake failed or the certificate is not the server's");
+        if (!is_done)
+            throw server_away(
+                server.name + ": the TLS handshake failed or the certificate is not the server's"
+            );
     } else if (need == tls_need::required) {
         throw server_away(server.name + ": it does not speak TLS");
     }
@@ -163,8 +168,11 @@ task<void> server_login::authenticate(const session_request& what, server_identi
     for (;;) {
         const auto came = co_await read();
         switch (came.type) {
-        case 'E': refuse(came);
-        case 'R': co_await answer(came, what, who); break;
+        case 'E':
+            refuse(came);
+        case 'R':
+            co_await answer(came, what, who);
+            break;
         case 'K': {
             wire::body_reader reader(came.body);
             pid_.value = reader.uint32();
@@ -177,9 +185,12 @@ task<void> server_login::authenticate(const session_request& what, server_identi
             parameters_->emplace_back(name, reader.text());
             break;
         }
-        case 'Z': co_return;
-        case 'N': break;
-        default: throw server_away("the server breaks the protocol");
+        case 'Z':
+            co_return;
+        case 'N':
+            break;
+        default:
+            throw server_away("the server breaks the protocol");
         }
     }
 }
@@ -208,7 +219,8 @@ task<void> server_login::prove(std::string_view mechanisms, server_identity& who
     wire::body_reader challenge(first.body);
     if (first.type != 'R' || challenge.int32() != 11) throw server_away("the server breaks the protocol");
     step = exchange.read_challenge(challenge.remaining());
-    if (step.state == wire::scram_state::failed) throw server_away("the server's SCRAM challenge is not acceptable");
+    if (step.state == wire::scram_state::failed)
+        throw server_away("the server's SCRAM challenge is not acceptable");
     const auto salted = co_await who.salted(hashing_, exchange.salt(), exchange.iterations());
     step = exchange.respond(salted);
     writer_.sasl_response(step.out);
@@ -219,7 +231,8 @@ task<void> server_login::prove(std::string_view mechanisms, server_identity& who
     wire::body_reader last(second.body);
     if (second.type != 'R' || last.int32() != 12) throw server_away("the server breaks the protocol");
     step = exchange.verify(last.remaining());
-    if (step.state != wire::scram_state::done) throw server_away("the server does not know the password's verifier");
+    if (step.state != wire::scram_state::done)
+        throw server_away("the server does not know the password's verifier");
 }
 
 task<text_row> server_login::ask(std::string_view sql, const std::vector<std::string>& values)

@@ -18,7 +18,8 @@
 
 namespace leasehold::router {
 
-// As whom and where to. One per lease (or per process, in collapsed mode): the salted password is worked out once.
+// As whom and where to. One per lease (or per process, in collapsed mode): the salted password is worked out
+// once.
 class server_identity
 {
 public:
@@ -70,8 +71,8 @@ struct session_request
 
 using text_row = std::vector<std::optional<std::string>>;
 
-// One connection to a PostgreSQL server, from connect to idle and verified. Errors: server_away, server_refused.
-// Owner and thread: the coroutine of its lane that made it.
+// One connection to a PostgreSQL server, from connect to idle and verified. Errors: server_away,
+// server_refused. Owner and thread: the coroutine of its lane that made it.
 class server_login
 {
 public:

@@ -38,11 +38,14 @@ void check_serves(const tenant_record& tenant)
 {
     switch (tenant.state) {
     case tenant_state::suspended:
-    case tenant_state::deleting: throw request_refused(refusals::tenant_suspended);
+    case tenant_state::deleting:
+        throw request_refused(refusals::tenant_suspended);
     case tenant_state::provisioning:
-    case tenant_state::failed: throw request_refused(refusals::tenant_not_ready);
+    case tenant_state::failed:
+        throw request_refused(refusals::tenant_not_ready);
     case tenant_state::active:
-    case tenant_state::moving: break;
+    case tenant_state::moving:
+        break;
     }
     if (tenant.is_paused) throw request_refused(refusals::tenant_moving);
     if (!tenant.placement) throw request_refused(refusals::tenant_not_ready);
@@ -144,15 +147,20 @@ task<server_logins::right_to_enter> server_logins::find_right(const target& to)
         auto found = co_await with_.roster->get(std::move(key), to.want.role, patience);
         by.lease = std::move(found);
     } catch (const vault_client::error& why) {
-        log::failure("lease.unavailable", why, {{"tenant", to.want.tid}, {"role_class", to_text(to.want.role)}});
+        log::failure(
+            "lease.unavailable", why, {{"tenant", to.want.tid}, {"role_class", to_text(to.want.role)}}
+        );
         if (why.cause() == vault_client::failure::wrong_tenant) {
             quarantine(to, "the broker handed out a login of another role");
             throw request_refused(refusals::placement_mismatch);
         }
-        if (why.cause() == vault_client::failure::retired) throw request_refused(relay::refusals::session_revoked);
+        if (why.cause() == vault_client::failure::retired)
+            throw request_refused(relay::refusals::session_revoked);
         throw request_refused(relay::refusals::lease_unavailable);
     } catch (const error& late) {
-        log::failure("lease.unavailable", late, {{"tenant", to.want.tid}, {"role_class", to_text(to.want.role)}});
+        log::failure(
+            "lease.unavailable", late, {{"tenant", to.want.tid}, {"role_class", to_text(to.want.role)}}
+        );
         throw request_refused(relay::refusals::lease_unavailable);
     }
     by.who = with_.known->identity(*by.lease);
@@ -222,18 +230,26 @@ task<void> server_logins::check(server_login& session, const target& to)
     }
     if (failed) {
         // Ended under us is the server's doing; any other error is the login's own.
-        if (failed->sqlstate.starts_with("57P") || failed->sqlstate.starts_with("53")) throw server_away(failed->message);
+        if (failed->sqlstate.starts_with("57P") || failed->sqlstate.starts_with("53"))
+            throw server_away(failed->message);
         tampered(to, "the check failed: " + failed->message);
         throw request_refused(relay::refusals::lease_unavailable);
     }
     const auto seen = to_seen(row);
     const auto verdict_of = judge(to.want, seen);
     switch (verdict_of.is) {
-    case verdict::right: co_return;
-    case verdict::in_recovery: throw server_away(std::string(verdict_of.why));
-    case verdict::stale: throw request_refused(refusals::placement_stale);
-    case verdict::tampered: tampered(to, verdict_of.why); throw server_refused("28P01", verdict_of.why, "check");
-    case verdict::mismatch: quarantine(to, verdict_of.why); throw request_refused(refusals::placement_mismatch);
+    case verdict::right:
+        co_return;
+    case verdict::in_recovery:
+        throw server_away(std::string(verdict_of.why));
+    case verdict::stale:
+        throw request_refused(refusals::placement_stale);
+    case verdict::tampered:
+        tampered(to, verdict_of.why);
+        throw server_refused("28P01", verdict_of.why, "check");
+    case verdict::mismatch:
+        quarantine(to, verdict_of.why);
+        throw request_refused(refusals::placement_mismatch);
     }
 }
 
@@ -241,7 +257,10 @@ void server_logins::translate(const server_refused& said, const target& to, cons
 {
     log::warn(
         "server.refused",
-        {{"server", to.server->name}, {"tenant", to.want.tid}, {"sqlstate", said.sqlstate}, {"message", said.message}}
+        {{"server", to.server->name},
+         {"tenant", to.want.tid},
+         {"sqlstate", said.sqlstate},
+         {"message", said.message}}
     );
     if (said.sqlstate == "28P01" || said.sqlstate == "28000") {
         if (by.lease) with_.roster->report_refused(by.lease->ref, said.sqlstate);

@@ -18,9 +18,9 @@
 
 namespace leasehold::router {
 
-// Gives relay lanes verified server connections: lease, login, check, each on one front lane. Also what the roster asks
-// whether a successor works, and what carries cancel requests. Calls of the ports come from any thread; all else is
-// the lane's.
+// Gives relay lanes verified server connections: lease, login, check, each on one front lane. Also what the
+// roster asks whether a successor works, and what carries cancel requests. Calls of the ports come from any
+// thread; all else is the lane's.
 class server_logins final : public relay::server_source,
                             public relay::cancel_sender,
                             public vault_client::lease_verifier
@@ -84,7 +84,8 @@ private:
     parts with_;
     server_tls tls_;
     std::map<server_id, server_gate> gates_;
-    std::map<std::pair<tenant_id, server_id>, std::int64_t> quarantined_; // until the tenant's generation changes
+    std::map<std::pair<tenant_id, server_id>, std::int64_t>
+        quarantined_; // until the tenant's generation changes
 };
 
 } // namespace leasehold::router

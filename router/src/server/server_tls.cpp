@@ -52,7 +52,10 @@ SSL_CTX& server_tls::context_of(const server_record& server)
         SSL_CTX_set_default_verify_paths(context.get());
     } else if (verifies && trust(context.get(), server.ca) == 0) {
         throw error(
-            error_kind::unavailable, "server_unavailable", "the server cannot be reached", "no CA of " + server.name
+            error_kind::unavailable,
+            "server_unavailable",
+            "the server cannot be reached",
+            "no CA of " + server.name
         );
     }
     known = {server.sslmode, server.ca, context};

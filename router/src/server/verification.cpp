@@ -92,12 +92,14 @@ seen_session to_seen(const text_row& row)
 judgement judge(const expected_session& want, const seen_session& seen)
 {
     if (seen.database != want.placement.database) return {verdict::mismatch, "the database is another one"};
-    if (want.role == role_class::rw && seen.is_in_recovery) return {verdict::in_recovery, "the server is a standby"};
+    if (want.role == role_class::rw && seen.is_in_recovery)
+        return {verdict::in_recovery, "the server is a standby"};
     if (!want.has_lease) return {};
 
     const auto mark = parse_marker(seen.marker);
     if (!mark) return {verdict::mismatch, "the database has no marker of ours"};
-    if (mark->installation != want.installation.to_string()) return {verdict::mismatch, "another installation's marker"};
+    if (mark->installation != want.installation.to_string())
+        return {verdict::mismatch, "another installation's marker"};
     if (mark->tenant != want.tenant.to_string() || mark->tid != want.tid) {
         return {verdict::mismatch, "another tenant's marker"};
     }
@@ -111,8 +113,10 @@ judgement judge(const expected_session& want, const seen_session& seen)
     }
     const auto group = want.placement.name + (want.role == role_class::rw ? "_rw_login" : "_ro_login");
     if (seen.groups != group) return {verdict::mismatch, "the login is not in the tenant's group alone"};
-    if (seen.settings != settings_of(want)) return {verdict::tampered, "the login's settings are not as issued"};
-    if (seen.current_user != data_role_of(want)) return {verdict::tampered, "the default role is not as issued"};
+    if (seen.settings != settings_of(want))
+        return {verdict::tampered, "the login's settings are not as issued"};
+    if (seen.current_user != data_role_of(want))
+        return {verdict::tampered, "the default role is not as issued"};
     return {};
 }
 

@@ -39,7 +39,10 @@ TEST(RouterGateway, StatementsOfOneCallCommitTogether)
     s.start();
     auto& ports = s.running->gateway();
     std::vector<agents::statement> two;
-    two.emplace_back("insert into notes (text) values ($1), ($2)", std::vector<std::optional<std::string>>{"a", std::nullopt});
+    two.emplace_back(
+        "insert into notes (text) values ($1), ($2)",
+        std::vector<std::optional<std::string>>{"a", std::nullopt}
+    );
     two.emplace_back("select text from notes order by id");
     const auto results = on_lane(ports, ports.sessions().run(s.acme.id, role_class::rw, two));
     ASSERT_EQ(results.size(), 2U);
@@ -51,7 +54,10 @@ TEST(RouterGateway, StatementsOfOneCallCommitTogether)
     EXPECT_EQ(results[1].rows[2][0], std::nullopt);
 
     const auto count = [&](const test_tenant& of) {
-        return on_lane(ports, ports.sessions().run(of.id, role_class::rw, statements({"select count(*) from notes"})))
+        return on_lane(
+                   ports,
+                   ports.sessions().run(of.id, role_class::rw, statements({"select count(*) from notes"}))
+        )
             .at(0)
             .rows.at(0)
             .at(0)
@@ -81,7 +87,8 @@ TEST(RouterGateway, TellsTheDirectoryAndRefusesASuspendedTenant)
     s.start();
     auto& ports = s.running->gateway();
     const auto look = [&](const tenant_id& id) {
-        auto work = [](agents::gateway_ports& with, tenant_id of) -> task<std::optional<agents::tenant_facts>> {
+        auto work = [](agents::gateway_ports& with,
+                       tenant_id of) -> task<std::optional<agents::tenant_facts>> {
             co_return with.lookup().find_tenant(of);
         }(ports, id);
         return on_lane(ports, std::move(work));
@@ -96,7 +103,9 @@ TEST(RouterGateway, TellsTheDirectoryAndRefusesASuspendedTenant)
     } catch (const error& refused) {
         EXPECT_EQ(refused.code(), "tenant_suspended");
     }
-    EXPECT_EQ(on_lane(ports, ports.sessions().run(s.globex.id, role_class::rw, statements({"select 1"}))).size(), 1U);
+    EXPECT_EQ(
+        on_lane(ports, ports.sessions().run(s.globex.id, role_class::rw, statements({"select 1"}))).size(), 1U
+    );
 }
 
 } // namespace

@@ -5,11 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <list>
 #include <sstream>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace leasehold::router::test {
 namespace {
@@ -54,7 +53,7 @@ void allow_many_descriptors()
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-TEST(W18_Hostile, AThousandSilentSocketsHoldUpNobody)
+TEST(RouterHostile, W18_AThousandSilentSocketsHoldUpNobody)
 {
     allow_many_descriptors();
     router_stage s;
@@ -76,7 +75,7 @@ TEST(W18_Hostile, AThousandSilentSocketsHoldUpNobody)
     }
 }
 
-TEST(W18_Hostile, LengthsOfTwoGigabytesAreRefusedBeforeAnythingIsAllocated)
+TEST(RouterHostile, W18_LengthsOfTwoGigabytesAreRefusedBeforeAnythingIsAllocated)
 {
     router_stage s;
     s.start();
@@ -96,7 +95,7 @@ TEST(W18_Hostile, LengthsOfTwoGigabytesAreRefusedBeforeAnythingIsAllocated)
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "");
 }
 
-TEST(W18_Hostile, OneByteAtATimeIsReadAndEndsAtTheDeadline)
+TEST(RouterHostile, W18_OneByteAtATimeIsReadAndEndsAtTheDeadline)
 {
     router_stage s;
     s.values.router.clients.login_timeout = 2s;
@@ -112,7 +111,7 @@ TEST(W18_Hostile, OneByteAtATimeIsReadAndEndsAtTheDeadline)
     EXPECT_LT(clock::now() - began, 5s);
 }
 
-TEST(W18_Hostile, AStartupCutAtEveryByteDoesNoHarm)
+TEST(RouterHostile, W18_AStartupCutAtEveryByteDoesNoHarm)
 {
     router_stage s;
     s.start();

@@ -14,9 +14,11 @@ using clock = std::chrono::steady_clock;
 // psql in the middle of a long query; what it was told at the end, and when.
 struct running_query
 {
-    running_query(const router_stage& s, const test_tenant& tenant)
-        : ended(std::async(std::launch::async, [this, &s, &tenant] {
-            auto told = s.psql(tenant, tenant.key, "select pg_sleep(60) /* long */");
+    running_query(
+        const router_stage& s, const test_tenant& tenant, std::string sql = "select pg_sleep(60) /* long */"
+    )
+        : ended(std::async(std::launch::async, [this, &s, &tenant, sql = std::move(sql)] {
+            auto told = s.psql(tenant, tenant.key, sql);
             at = clock::now();
             return told;
         }))
@@ -25,20 +27,19 @@ struct running_query
     std::future<std::string> ended;
 };
 
-bool wait_for_query(const router_stage& s, const test_tenant& tenant)
+bool wait_for_query(const router_stage& s, const test_tenant& tenant, std::size_t count = 1)
 {
     return eventually([&] {
         const auto look = database::connect(s.postgres.superuser_endpoint());
-        return !look
-                    ->run_plain_rows(
-                        "select 1 from pg_stat_activity where datname = '" + tenant.database +
-                        "' and query like '%long%' and state = 'active'"
-                    )
-                    .empty();
+        return look->run_plain_rows(
+                       "select 1 from pg_stat_activity where datname = '" + tenant.database +
+                       "' and query like '%long%' and state = 'active'"
+               )
+                   .size() == count;
     });
 }
 
-TEST(W10_Kill, SuspendCutsARunningQueryAndResumeServesAgain)
+TEST(RouterKill, W10_SuspendCutsARunningQueryAndResumeServesAgain)
 {
     router_stage s;
     s.start();
@@ -65,7 +66,40 @@ TEST(W10_Kill, SuspendCutsARunningQueryAndResumeServesAgain)
     EXPECT_EQ(first_text(*again, "select text from notes"), "acme");
 }
 
-TEST(W10_Kill, ARevokedKeyLosesItsSessionsAndNobodyElseDoes)
+TEST(RouterKill, W10_CopyPinnedAndWaitingSessionsEndAlike)
+{
+    router_stage s;
+    s.values.router.pool.max_per_tenant = 3;
+    s.start();
+    running_query query(s, s.acme);
+    running_query copy(s, s.acme, "copy (select pg_sleep(60) /* long */) to stdout");
+    running_query pinned(s, s.acme, "listen a; select pg_sleep(60) /* long */");
+    ASSERT_TRUE(wait_for_query(s, s.acme, 3));
+    // All server connections are taken: one more session waits for its first.
+    const auto session = database::connect(s.client(s.acme));
+    auto waiting = std::async(std::launch::async, [&] { return sqlstate_of(*session, "select 1"); });
+    ASSERT_TRUE(eventually([] {
+        return process_metrics().to_text().find("leasehold_router_clients{state=\"waiting\"} 1") !=
+               std::string::npos;
+    }));
+    const auto count = [&] { return s.backends_of(s.acme); };
+    EXPECT_EQ(count(), 3);
+
+    s.set_state(s.acme, "suspended");
+    const auto committed = clock::now();
+    for (auto* one : {&query, &copy, &pinned}) {
+        const auto told = one->ended.get();
+        EXPECT_NE(told.find("FATAL:  57P01"), std::string::npos) << told;
+        EXPECT_LT(one->at - committed, 1s);
+    }
+    EXPECT_NE(waiting.get(), "");
+    EXPECT_LT(clock::now() - committed, 1s);
+    s.wait_applied();
+    EXPECT_EQ(count(), 0);
+    EXPECT_EQ(sqlstate_of_login(s.client(s.globex)), "");
+}
+
+TEST(RouterKill, W10_ARevokedKeyLosesItsSessionsAndNobodyElseDoes)
 {
     router_stage s(17);
     const auto second = s.add_key(s.acme.id, "write");

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using leasehold::test::eventually;
 using leasehold::test::fake_clock;
 
-TEST(W6_License, ARunningRouterGoesOnWhenGraceEndsAndOneThatStartsIsRefused)
+TEST(RouterLicense, W6_ARunningRouterGoesOnWhenGraceEndsAndOneThatStartsIsRefused)
 {
     const auto began = std::chrono::system_clock::now();
     const auto document = leasehold::test::make_license(began, 40);
@@ -58,7 +58,7 @@ TEST(W6_License, ARunningRouterGoesOnWhenGraceEndsAndOneThatStartsIsRefused)
     EXPECT_TRUE(eventually([&] { return s.running->license() == license_state::ok; }));
 }
 
-TEST(W6_License, CollapsedModeNeedsNoneAndKnowsOneTenant)
+TEST(RouterLicense, W6_CollapsedModeNeedsNoneAndKnowsOneTenant)
 {
     leasehold::test::scratch_folder folder;
     scratch_registry registry(folder);
@@ -69,25 +69,28 @@ TEST(W6_License, CollapsedModeNeedsNoneAndKnowsOneTenant)
     registry.run("grant select on public.notes to leasehold_registry_router");
     const auto row = server_id::random();
     registry.run(
-        "insert into public.registry_server (id, name, addresses, sslmode, ca, connection_budget, state) values ('" +
+        "insert into public.registry_server (id, name, addresses, sslmode, ca, connection_budget, state) "
+        "values ('" +
         row.to_string() + "', 'local', array['" + server.host + ":" + std::to_string(server.port) +
         "'], 'verify-full', " + registry.quote(load_file(server.ca_file)) + ", 50, 'active')"
     );
     const auto tenant = tenant_id::random();
     const auto name = tid::of(tenant).text();
     registry.run(
-        "insert into public.registry_tenant (id, tid, slug, name, state) values ('" + tenant.to_string() + "', '" +
-        name + "', 'main', 'main', 'active')"
+        "insert into public.registry_tenant (id, tid, slug, name, state) values ('" + tenant.to_string() +
+        "', '" + name + "', 'main', 'main', 'active')"
     );
     registry.run(
-        "insert into public.registry_placement (tenant_id, generation, server_id, name, database, state) values ('" +
+        "insert into public.registry_placement (tenant_id, generation, server_id, name, database, state) "
+        "values ('" +
         tenant.to_string() + "', 1, '" + row.to_string() + "', 't_" + name + "_1', '" + registry.database() +
         "', 'current')"
     );
     const auto key = key_id::random();
     const auto whole = credential::make(credential_type::api, key.value());
     registry.run(
-        "insert into public.registry_api_key (id, tenant_id, role, name, secret_hmac, postgres, scram_verifier, "
+        "insert into public.registry_api_key (id, tenant_id, role, name, secret_hmac, postgres, "
+        "scram_verifier, "
         "created_by) values ('" +
         key.to_string() + "', '" + tenant.to_string() + "', 'write', 'test', " +
         registry.quote(keys.stored_form(whole.secret_part.reveal())) + ", true, " +

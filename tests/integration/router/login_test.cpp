@@ -25,7 +25,9 @@ TEST(RouterLogin, WritesOfOneTenantAreSeenByThatTenantAlone)
     s.start();
     const auto acme = database::connect(s.client(s.acme));
     const auto globex = database::connect(s.client(s.globex));
-    acme->in_transaction([](database::transaction& tx) { tx.run_script("insert into notes (text) values ('secret')"); });
+    acme->in_transaction([](database::transaction& tx) {
+        tx.run_script("insert into notes (text) values ('secret')");
+    });
     EXPECT_EQ(first_text(*acme, "select count(*) from notes"), "2");
     EXPECT_EQ(first_text(*globex, "select count(*) from notes"), "1");
     EXPECT_EQ(first_text(*globex, "select text from notes"), "globex");
@@ -68,7 +70,7 @@ TEST(RouterLogin, ATicketOpensOnePlatformSession)
     EXPECT_EQ(sqlstate_of_login(where), "28P01");
 }
 
-TEST(W1_Login, NamesOfAnotherTenantAndOfNobodyAreRefusedBeforeAnyServerLogin)
+TEST(RouterLogin, W1_NamesOfAnotherTenantAndOfNobodyAreRefusedBeforeAnyServerLogin)
 {
     router_stage s;
     s.start();

@@ -13,7 +13,9 @@ using leasehold::test::fault;
 // acme's row says that its data lie in globex's database.
 void point_at_globex(router_stage& s)
 {
-    s.registry.run("delete from public.registry_placement where tenant_id = '" + s.globex.id.to_string() + "'");
+    s.registry.run(
+        "delete from public.registry_placement where tenant_id = '" + s.globex.id.to_string() + "'"
+    );
     s.registry.run(fmt::format(
         "update public.registry_placement set database = '{}' where tenant_id = '{}'",
         s.globex.database,
@@ -22,7 +24,7 @@ void point_at_globex(router_stage& s)
     s.wait_applied();
 }
 
-TEST(W9_Placement, AnotherTenantsDatabaseIsNotServed)
+TEST(RouterPlacement, W9_AnotherTenantsDatabaseIsNotServed)
 {
     router_stage s;
     s.start();
@@ -45,25 +47,30 @@ TEST(W9_Placement, AnotherTenantsDatabaseIsNotServed)
     EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
 }
 
-TEST(W9_Placement, TheMarkerTellsWhereTheServerLetsTheLoginIn)
+TEST(RouterPlacement, W9_TheMarkerTellsWhereTheServerLetsTheLoginIn)
 {
     router_stage s(17);
     s.start();
     // Even where rights were given by mistake.
-    s.on_server(fmt::format("grant connect on database {} to {}_rw_login", s.globex.database, s.acme.database));
+    s.on_server(fmt::format("grant connect on database {} to {}_rw_login", s.globex.database, s.acme.database)
+    );
     s.on_server(
-        fmt::format("grant select on all tables in schema public to {}_rw", s.acme.database), s.globex.database
+        fmt::format("grant select on all tables in schema public to {}_rw", s.acme.database),
+        s.globex.database
     );
     point_at_globex(s);
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "58000");
     EXPECT_TRUE(eventually([&] { return s.audited("placement.mismatch") == 1; }));
-    s.on_server(fmt::format("revoke connect on database {} from {}_rw_login", s.globex.database, s.acme.database));
     s.on_server(
-        fmt::format("revoke all on all tables in schema public from {}_rw", s.acme.database), s.globex.database
+        fmt::format("revoke connect on database {} from {}_rw_login", s.globex.database, s.acme.database)
+    );
+    s.on_server(
+        fmt::format("revoke all on all tables in schema public from {}_rw", s.acme.database),
+        s.globex.database
     );
 }
 
-TEST(W9_Placement, AnotherTenantsLoginIsNotUsed)
+TEST(RouterPlacement, W9_AnotherTenantsLoginIsNotUsed)
 {
     router_stage s;
     s.start();
@@ -75,7 +82,7 @@ TEST(W9_Placement, AnotherTenantsLoginIsNotUsed)
     EXPECT_EQ(sqlstate_of_login(s.client(s.globex)), "");
 }
 
-TEST(W9_Placement, ALeaseThatAltersItselfIsReplaced)
+TEST(RouterPlacement, W9_ALeaseThatAltersItselfIsReplaced)
 {
     router_stage s;
     s.start();
@@ -84,12 +91,15 @@ TEST(W9_Placement, ALeaseThatAltersItselfIsReplaced)
         EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
         session->in_transaction([](database::transaction& tx) {
             tx.run_script("set local role none");
-            tx.run_script("do $$ begin execute format('alter role %I set statement_timeout = 1', session_user); end $$");
+            tx.run_script(
+                "do $$ begin execute format('alter role %I set statement_timeout = 1', session_user); end $$"
+            );
         });
     }
     // The next server login sees it, ends that lease, and takes another.
     s.on_server(fmt::format(
-        "select pg_terminate_backend(pid) from pg_stat_activity where usename like 'lease\\_rw\\_{}\\_%'", s.acme.tid
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename like 'lease\\_rw\\_{}\\_%'",
+        s.acme.tid
     ));
     EXPECT_TRUE(eventually([&] {
         try {

@@ -1,15 +1,14 @@
 #include "raw_client.hpp"
 
 #include <arpa/inet.h>
+#include <array>
+#include <cstring>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdexcept>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstring>
-#include <stdexcept>
 #include <utility>
 
 namespace leasehold::router::test {
@@ -32,12 +31,14 @@ const sockaddr* as_any(const Address& at)
 
 } // namespace
 
-raw_client::raw_client(const std::string& unix_path) : descriptor_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+raw_client::raw_client(const std::string& unix_path)
+    : descriptor_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
 {
     sockaddr_un at{};
     at.sun_family = AF_UNIX;
     std::memcpy(at.sun_path, unix_path.data(), unix_path.size());
-    if (::connect(descriptor_, as_any(at), sizeof at) != 0) throw std::runtime_error("no listener at " + unix_path);
+    if (::connect(descriptor_, as_any(at), sizeof at) != 0)
+        throw std::runtime_error("no listener at " + unix_path);
 }
 
 raw_client::raw_client(std::uint16_t port, const std::string& from)
@@ -45,7 +46,8 @@ raw_client::raw_client(std::uint16_t port, const std::string& from)
 {
     const auto own = loopback(from, 0);
     const auto to = loopback("127.0.0.1", port);
-    const bool fine = ::bind(descriptor_, as_any(own), sizeof own) == 0 && ::connect(descriptor_, as_any(to), sizeof to) == 0;
+    const bool fine = ::bind(descriptor_, as_any(own), sizeof own) == 0 &&
+                      ::connect(descriptor_, as_any(to), sizeof to) == 0;
     if (!fine) throw std::runtime_error("no connection to port " + std::to_string(port));
 }
 
@@ -79,7 +81,8 @@ std::string raw_client::read_all(std::chrono::milliseconds patience)
     std::string all;
     std::array<char, 4096> piece{};
     for (;;) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         pollfd one{descriptor_, POLLIN, 0};
         if (left.count() <= 0 || ::poll(&one, 1, static_cast<int>(left.count())) <= 0) return all;
         const auto got = ::recv(descriptor_, piece.data(), piece.size(), 0);

@@ -12,7 +12,9 @@ class raw_client
 {
 public:
     explicit raw_client(const std::string& unix_path);
-    raw_client(std::uint16_t port, const std::string& from = "127.0.0.1"); // another loopback address as source
+    raw_client(
+        std::uint16_t port, const std::string& from = "127.0.0.1"
+    ); // another loopback address as source
     ~raw_client();
     raw_client(raw_client&& other) noexcept;
     raw_client& operator=(raw_client&&) = delete;

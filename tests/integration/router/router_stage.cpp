@@ -69,7 +69,8 @@ void router_stage::start(router_settings settings)
 void router_stage::add_server()
 {
     registry.run(fmt::format(
-        "insert into public.registry_server (id, name, addresses, sslmode, ca, broker_config, connection_budget, state) "
+        "insert into public.registry_server (id, name, addresses, sslmode, ca, broker_config, "
+        "connection_budget, state) "
         "values ('{}', '{}', array['{}:{}'], 'verify-full', {}, '{}', 50, 'active')",
         server_row.to_string(),
         server.config(),
@@ -103,7 +104,8 @@ test_tenant router_stage::add_tenant(const std::string& slug)
         fmt::format("grant all on all sequences in schema public to {0}_rw", made.database), made.database
     );
     registry.run(fmt::format(
-        "insert into public.registry_tenant (id, tid, slug, name, state) values ('{}', '{}', '{}', '{}', 'active')",
+        "insert into public.registry_tenant (id, tid, slug, name, state) values ('{}', '{}', '{}', '{}', "
+        "'active')",
         made.id.to_string(),
         made.tid,
         slug,
@@ -152,7 +154,8 @@ test_key router_stage::add_key(const tenant_id& tenant, const std::string& role)
     const auto whole = credential::make(credential_type::api, made.id.value());
     made.text = std::string(whole.to_text().reveal());
     registry.run(fmt::format(
-        "insert into public.registry_api_key (id, tenant_id, role, name, secret_hmac, postgres, scram_verifier, "
+        "insert into public.registry_api_key (id, tenant_id, role, name, secret_hmac, postgres, "
+        "scram_verifier, "
         "created_by) values ('{}', '{}', '{}', 'test', {}, true, {}, 'test')",
         made.id.to_string(),
         tenant.to_string(),
@@ -172,7 +175,9 @@ void router_stage::set_state(const test_tenant& tenant, const std::string& state
 
 void router_stage::revoke(const test_key& key)
 {
-    registry.run("update public.registry_api_key set revoked_at = now() where id = '" + key.id.to_string() + "'");
+    registry.run(
+        "update public.registry_api_key set revoked_at = now() where id = '" + key.id.to_string() + "'"
+    );
 }
 
 database::endpoint router_stage::client(const test_tenant& tenant, const test_key& key) const
@@ -201,17 +206,22 @@ int router_stage::backends_of(const test_tenant& tenant) const
 
 int router_stage::audited(const std::string& action)
 {
-    const auto rows =
-        registry.rows("select count(*) from public.registry_audit_event where action = " + registry.quote(action));
+    const auto rows = registry.rows(
+        "select count(*) from public.registry_audit_event where action = " + registry.quote(action)
+    );
     return std::stoi(rows.at(0)[0].value());
 }
 
 void router_stage::wait_applied()
 {
-    const auto newest = registry.rows("select coalesce(max(id), 0) from public.registry_change").at(0)[0].value();
+    const auto newest =
+        registry.rows("select coalesce(max(id), 0) from public.registry_change").at(0)[0].value();
     ASSERT_TRUE(eventually([&] {
         return registry
-                   .rows("select 1 from public.registry_router where applied_change >= " + newest + " and role = 'router'")
+                   .rows(
+                       "select 1 from public.registry_router where applied_change >= " + newest +
+                       " and role = 'router'"
+                   )
                    .size() == 1;
     }));
 }

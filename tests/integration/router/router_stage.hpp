@@ -33,8 +33,8 @@ struct test_tenant
     test_key key; // role write
 };
 
-// A real router between a registry, a broker (behind a fault proxy) and a PostgreSQL server, with two tenants made by
-// hand. Each tenant has a table `notes` with one row: its slug.
+// A real router between a registry, a broker (behind a fault proxy) and a PostgreSQL server, with two tenants
+// made by hand. Each tenant has a table `notes` with one row: its slug.
 class router_stage
 {
 public:
@@ -47,10 +47,14 @@ public:
 
     // A client's way to a tenant, as libpq takes it.
     [[nodiscard]] database::endpoint client(const test_tenant& tenant, const test_key& key) const;
-    [[nodiscard]] database::endpoint client(const test_tenant& tenant) const { return client(tenant, tenant.key); }
+    [[nodiscard]] database::endpoint client(const test_tenant& tenant) const
+    {
+        return client(tenant, tenant.key);
+    }
 
     // Output of psql, errors verbose and in it.
-    [[nodiscard]] std::string psql(const test_tenant& tenant, const test_key& key, const std::string& sql) const;
+    [[nodiscard]] std::string
+    psql(const test_tenant& tenant, const test_key& key, const std::string& sql) const;
 
     test_key add_key(const tenant_id& tenant, const std::string& role);
     void set_state(const test_tenant& tenant, const std::string& state);

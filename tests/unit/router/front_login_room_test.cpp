@@ -61,7 +61,7 @@ TEST(FailedLogins, ManyFailuresOfOneAddressWait)
     const auto now = boot_clock::now();
     for (std::size_t i = 0; i < failed_logins::per_tenant; ++i) EXPECT_FALSE(failures.note("t", here, now));
     EXPECT_TRUE(failures.note("t", here, now));
-    EXPECT_FALSE(failures.note("t", there, now)); // another address
+    EXPECT_FALSE(failures.note("t", there, now));      // another address
     EXPECT_FALSE(failures.note("t", here, now + 61s)); // another minute
 }
 

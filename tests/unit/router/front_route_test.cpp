@@ -38,16 +38,20 @@ constexpr std::array all_ways{shown::absent, shown::own, shown::of_another, show
 std::string slug_for(shown how)
 {
     switch (how) {
-    case shown::own: return "acme";
-    case shown::of_another: return "globex";
-    case shown::of_nobody: return "initech";
-    case shown::absent: break;
+    case shown::own:
+        return "acme";
+    case shown::of_another:
+        return "globex";
+    case shown::of_nobody:
+        return "initech";
+    case shown::absent:
+        break;
     }
     return "";
 }
 
 // Every subset of keys, each agreeing, another tenant's or nobody's: 256 connections with acme's credential.
-TEST(W1_RouteKeys, EverySubsetMustNameTheCredentialsTenant)
+TEST(RouterRouteKeys, W1_EverySubsetMustNameTheCredentialsTenant)
 {
     stage s;
     std::size_t agreed = 0;
@@ -67,11 +71,15 @@ TEST(W1_RouteKeys, EverySubsetMustNameTheCredentialsTenant)
                     names.database = in_database;
                     const auto found = find_route(*s.in, names, "");
 
-                    const auto is_wrong = [](shown how) { return how == shown::of_another || how == shown::of_nobody; };
+                    const auto is_wrong = [](shown how) {
+                        return how == shown::of_another || how == shown::of_nobody;
+                    };
                     auto wanted = agreement::agrees;
                     if (is_wrong(database)) wanted = agreement::database_unknown;
-                    if (is_wrong(domain) || is_wrong(option) || is_wrong(suffix)) wanted = agreement::conflict;
-                    EXPECT_EQ(agrees_with(found, s.acme.id), wanted) << sni << " " << in_options << " " << user << " " << in_database;
+                    if (is_wrong(domain) || is_wrong(option) || is_wrong(suffix))
+                        wanted = agreement::conflict;
+                    EXPECT_EQ(agrees_with(found, s.acme.id), wanted)
+                        << sni << " " << in_options << " " << user << " " << in_database;
                     (wanted == agreement::agrees ? agreed : refused) += 1;
                 }
             }
@@ -81,7 +89,7 @@ TEST(W1_RouteKeys, EverySubsetMustNameTheCredentialsTenant)
     EXPECT_EQ(refused, 240U);
 }
 
-TEST(W1_RouteKeys, ANameOfAnotherAndANameOfNobodyGiveTheSameAnswer)
+TEST(RouterRouteKeys, W1_ANameOfAnotherAndANameOfNobodyGiveTheSameAnswer)
 {
     stage s;
     for (const auto* name : {"globex", "initech"}) {

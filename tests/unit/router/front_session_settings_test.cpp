@@ -27,7 +27,8 @@ TEST(SessionSettings, TakesWhatIsOnTheListAndIgnoresTheRest)
         {{"application_name", "psql"},
          {"DateStyle", "ISO"},
          {"no_such_thing", "1"},
-         {"options", "-c statement_timeout=5s --TimeZone=UTC -c leasehold.tenant=acme -c zero_damaged_pages=on"}}
+         {"options",
+          "-c statement_timeout=5s --TimeZone=UTC -c leasehold.tenant=acme -c zero_damaged_pages=on"}}
     ));
     const relay::parameter_set wanted{
         {"application_name", "psql"}, {"datestyle", "ISO"}, {"statement_timeout", "5s"}, {"timezone", "UTC"}};
@@ -39,10 +40,14 @@ TEST(SessionSettings, TakesWhatIsOnTheListAndIgnoresTheRest)
 
 TEST(SessionSettings, KnowsItsOwnOptionsAndNoOthers)
 {
-    EXPECT_TRUE(std::get<session_settings>(read({{"options", "-c leasehold.pool_mode=session"}})).session_mode);
+    EXPECT_TRUE(std::get<session_settings>(read({{"options", "-c leasehold.pool_mode=session"}})).session_mode
+    );
     EXPECT_EQ(std::get<session_settings>(read({{"options", "-c leasehold.min_schema=7"}})).min_schema, 7);
     for (const auto* refused :
-         {"-c leasehold.superuser=on", "-c leasehold.pool_mode=statement", "-c leasehold.min_schema=x", "nonsense"}) {
+         {"-c leasehold.superuser=on",
+          "-c leasehold.pool_mode=statement",
+          "-c leasehold.min_schema=x",
+          "nonsense"}) {
         EXPECT_TRUE(std::holds_alternative<wire::violation>(read({{"options", refused}}))) << refused;
     }
 }

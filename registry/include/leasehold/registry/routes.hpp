@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-// What a router reads of the catalog, and the functions of its trade: all with the router's registry login, which may
-// neither write the catalog nor read more than this.
+// What a router reads of the catalog, and the functions of its trade: all with the router's registry login,
+// which may neither write the catalog nor read more than this.
 namespace leasehold::registry {
 
 struct route_placement
@@ -139,7 +139,7 @@ struct change_page
 {
     std::uint64_t xmin = 0;
     std::uint64_t xmax = 0;
-    std::int64_t oldest = 0; // id of the oldest row that is still kept; 0: none
+    std::int64_t oldest = 0;      // id of the oldest row that is still kept; 0: none
     installation_id installation; // whose registry this is
     std::vector<change_row> rows; // ascending
 };
@@ -214,8 +214,9 @@ public:
     explicit routes(database::pool& pool) : pool_(pool) {}
 
     // -- this process's row --
-    router_registration
-    register_router(router_id id, const std::string& address, const std::string& version, int lanes); // blocks
+    router_registration register_router(
+        router_id id, const std::string& address, const std::string& version, int lanes
+    ); // blocks
     // False: not known (any more), register again.
     task<bool> beat(router_id id, nlohmann::json slots);
     task<bool> acknowledge(router_id id, std::int64_t applied, std::vector<std::int64_t> gaps);
