@@ -18,9 +18,7 @@ struct wish
     std::optional<std::string> server;
     std::optional<std::string> bao_address;
     std::optional<std::string> bao_token;
-    std::optional<std::string> sql_out;
     std::optional<std::string> identities;
-    bool dry_run = false;
 };
 
 secret<std::string> token_of(const invocation& how, const wish& what, const config& values)
@@ -41,9 +39,7 @@ int bootstrap(const invocation& how, const wish& what)
     control_plane::bootstrap_request request;
     request.bao_token = token_of(how, what, values);
     request.server = what.server;
-    if (what.sql_out) request.sql_out = *what.sql_out;
     if (what.identities) request.identities_folder = *what.identities;
-    request.dry_run = what.dry_run;
     const auto report = [&how](const control_plane::bootstrap_event& event) {
         if (how.json) {
             print_json({{"what", event.what}, {"outcome", event.outcome}});
@@ -65,9 +61,7 @@ void declare_provision_bootstrap(command& at, const invocation& how)
     at.option("--server", what->server, "only this one of provisioning.servers");
     at.option("--bao-addr", what->bao_address, "URL of the broker (default: vault.url)");
     at.option("--bao-token", what->bao_token, "env:NAME, file:PATH or - for the standard input; never the token itself");
-    at.option("--sql-out", what->sql_out, "write the superuser's part to this file (0600) instead of running it");
     at.option("--issue-identities", what->identities, "folder for role and secret ids (default: the configured files)");
-    at.flag("--dry-run", what->dry_run, "look, change nothing");
     at.runs([&how, what] { return bootstrap(how, *what); });
 }
 

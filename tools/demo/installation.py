@@ -101,7 +101,7 @@ class Installation:
         there = {tenant["slug"] for tenant in self.program.answer("tenant", "list")["items"]}
         for slug, region in TENANTS:
             if slug not in there:
-                done = self.program.run("tenant", "create", "--slug", slug, "--region", region)
+                done = self.program.run("tenant", "create", slug, "--region", region)
                 self.report.note(f"tenant {slug} (region {region})")
                 self.report.note("\n".join(f"  {line}" for line in done.stderr.splitlines()))
             self.key(slug)
@@ -111,7 +111,7 @@ class Installation:
         tenant = self.tenant(slug)
         key_file, dsn_file = self.place.path(f"{slug}.key"), self.place.path(f"{slug}.dsn")
         if not os.path.exists(key_file):
-            self.program.run("key", "create", "--tenant", slug, "--name", "demo", "--role", "write", "--out", key_file)
+            self.program.run("--tenant", slug, "key", "create", "demo", "--role", "write", "--out", key_file)
         key = read_file(key_file).strip()
         user = key.split("_")[2][:22]  # lh_api_<id>_<secret>
         write_file(dsn_file, f"postgresql://{user}:{quote(key)}@127.0.0.1:{self.place.ports['router']}/{slug}"
@@ -131,7 +131,7 @@ class Installation:
             token_file = self.place.path(f"{slug}.token")
             if os.path.exists(token_file):
                 os.unlink(token_file)
-            self.program.run("token", "create", "--tenant", slug, "--label", "demo host", "--out", token_file)
+            self.program.run("--tenant", slug, "token", "create", "demo host", "--out", token_file)
             file = configuration.write_agent_configuration(self.place, self.stack_facts, slug, read_file(token_file).strip())
             process = self.program.start(f"agent-{slug}", "agent", "--config", file)
             self.facts["processes"].append(process)

@@ -7,13 +7,15 @@ from stack.files import read_file, write_file
 from stack.port import free_port
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.path.join(REPOSITORY, "build", "release", "bin", "leasehold")
+# The scenario tests run the same line with the binary and in the folder they name.
+BINARY = os.environ.get("LEASEHOLD_DEMO_BINARY") or os.path.join(REPOSITORY, "build", "release", "bin", "leasehold")
+FOLDER = os.environ.get("LEASEHOLD_DEMO_FOLDER") or os.path.join(REPOSITORY, "build", "demo")
 
 
 class Place:
-    """The folder build/demo (0700). Paths of the demo's own files are made here and nowhere else."""
+    """The demo's folder, build/demo (0700). Paths of the demo's own files are made here and nowhere else."""
 
-    def __init__(self, folder: str = os.path.join(REPOSITORY, "build", "demo")):
+    def __init__(self, folder: str = FOLDER):
         self.folder = folder
         self.facts_file = self.path("demo.json")
         self.config_file = self.path("leasehold.yaml")

@@ -21,9 +21,7 @@ struct bootstrap_request
 {
     secret<std::string> bao_token;
     std::optional<std::string> server;           // only this one of provisioning.servers
-    std::optional<std::filesystem::path> sql_out;           // write the superuser's part instead of running it
     std::optional<std::filesystem::path> identities_folder;  // role and secret ids go here; else to the configured files
-    bool dry_run = false;                        // look only
 };
 
 // Prepares broker and PostgreSQL servers, once; safe to repeat. Afterwards no superuser login and no bootstrap token is used:

@@ -1,0 +1,101 @@
+#include "the_line.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <stdexcept>
+
+#include <sys/wait.h>
+
+namespace leasehold::test {
+namespace {
+
+std::string first_line(const std::string& file)
+{
+    std::ifstream in(file);
+    std::string line;
+    if (!std::getline(in, line)) throw std::runtime_error(file + " cannot be read");
+    return line;
+}
+
+const nlohmann::json& server_named(const std::string& name)
+{
+    for (const auto& one : the_line().at("servers")) {
+        if (one.at("name") == name) return one;
+    }
+    throw std::runtime_error("no server " + name);
+}
+
+}  // namespace
+
+const nlohmann::json& the_line()
+{
+    static const nlohmann::json facts = [] {
+        const char* file = std::getenv("LEASEHOLD_LINE");
+        if (file == nullptr) throw std::runtime_error("LEASEHOLD_LINE is not set: run this test by ctest");
+        std::ifstream in(file);
+        return nlohmann::json::parse(in);
+    }();
+    return facts;
+}
+
+tenant_of_line tenant(const std::string& slug)
+{
+    for (const auto& one : the_line().at("tenants")) {
+        if (one.at("slug") != slug) continue;
+        tenant_of_line found{slug, one.at("database"), one.at("server"), one.at("dsn_file"), {}};
+        const auto folder = found.dsn_file.substr(0, found.dsn_file.rfind('/'));
+        const auto dsn = first_line(found.dsn_file);
+        found.uri = std::regex_replace(dsn, std::regex("://([^:]+):[^@]+@"), "://$1@") + "&passfile=" + folder + "/" +
+                    slug + ".passfile";
+        return found;
+    }
+    throw std::runtime_error("no tenant " + slug);
+}
+
+finished run_shell(const std::string& command)
+{
+    const auto whole = "unset ${!PG*}; " + command;
+    const auto quoted = std::regex_replace(whole, std::regex("'"), "'\\''");
+    std::FILE* pipe = ::popen(("bash -c '" + quoted + "' 2>&1").c_str(), "r");
+    if (pipe == nullptr) throw std::runtime_error("popen failed");
+    finished done;
+    std::array<char, 4096> buffer{};
+    while (const auto count = std::fread(buffer.data(), 1, buffer.size(), pipe)) done.output.append(buffer.data(), count);
+    const int status = ::pclose(pipe);
+    done.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return done;
+}
+
+std::string client_program(const std::string& server, const std::string& name)
+{
+    // Beside the server's own programs; the launcher's facts know where.
+    const auto folder = the_line().at("stack_folder").get<std::string>();
+    if (server == "us-1") return folder + "/postgresql-17/bin/" + name;
+    return "/usr/lib/postgresql/15/bin/" + name;
+}
+
+std::string on_server(const tenant_of_line& where, const std::string& sql)
+{
+    const auto& server = server_named(where.server);
+    const auto done = run_shell(
+        client_program(where.server, "psql") + " -X -q -A -t -h " + server.at("socket_dir").get<std::string>() + " -p " +
+        std::to_string(server.at("port").get<int>()) + " -U postgres -d " + where.database + " -c \"" + sql + "\""
+    );
+    if (done.exit_code != 0) throw std::runtime_error(done.output);
+    return done.output.substr(0, done.output.find_last_not_of('\n') + 1);
+}
+
+finished run_leasehold(const std::string& arguments)
+{
+    const auto& facts = the_line();
+    return run_shell(
+        "export LEASEHOLD_SERVER=" + facts.at("api_url").get<std::string>() + " LEASEHOLD_KEY=file:" +
+        facts.at("owner_key_file").get<std::string>() + " LEASEHOLD_CA=" + facts.at("ca_file").get<std::string>() + "; " +
+        LEASEHOLD_BINARY + " " + arguments
+    );
+}
+
+}  // namespace leasehold::test

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+
+namespace leasehold::test {
+
+// The installation that the fixture `line_up` has brought up (tools/demo.py with this build's binary): its demo.json.
+const nlohmann::json& the_line();
+
+struct tenant_of_line
+{
+    std::string slug;
+    std::string database;
+    std::string server;
+    std::string dsn_file;
+    std::string uri;  // libpq's, without the key: that is in a password file
+};
+tenant_of_line tenant(const std::string& slug);
+
+struct finished
+{
+    int exit_code = -1;
+    std::string output;  // both streams
+};
+// Runs a shell command with a clean environment for PostgreSQL's clients.
+finished run_shell(const std::string& command);
+
+// Client programs of PostgreSQL, of the version of that server.
+std::string client_program(const std::string& server, const std::string& name);
+// As superuser, straight on the tenant's server.
+std::string on_server(const tenant_of_line& where, const std::string& sql);
+// `leasehold` with the owner key.
+finished run_leasehold(const std::string& arguments);
+
+}  // namespace leasehold::test
