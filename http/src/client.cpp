@@ -2,11 +2,15 @@
 
 #include "answer_reader.hpp"
 #include "connector.hpp"
+#include "idle_streams.hpp"
 #include "text.hpp"
 #include "wiped.hpp"
 
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 namespace leasehold::http {
@@ -96,40 +100,22 @@ struct client::impl
         : where(std::move(at)), settings(std::move(how)), context(where.tls ? make_client_context(settings.ca_file) : nullptr)
     {}
 
-    struct kept_stream
-    {
-        std::unique_ptr<byte_stream> stream;
-        steady_clock::time_point since;
-    };
-
     origin where;
     client_settings settings;
     std::shared_ptr<asio::ssl::context> context;
-    std::deque<kept_stream> idle;  // the last used at the end
+    std::shared_ptr<idle_streams> idle;
 
-    // A kept connection that still looks alive, else none.
-    std::unique_ptr<byte_stream> take_idle()
+    // Those of the loop that is running now.
+    idle_streams& idle_on(asio::execution_context& loop)
     {
-        const auto oldest = steady_clock::now() - settings.idle_limit;
-        while (!idle.empty()) {
-            auto last = std::move(idle.back());
-            idle.pop_back();
-            if (last.since >= oldest && !last.stream->is_readable()) return std::move(last.stream);
-        }
-        return nullptr;
-    }
-
-    void keep(std::unique_ptr<byte_stream> stream)
-    {
-        stream->expires_at(deadline::max());
-        kept_stream one{std::move(stream), steady_clock::now()};
-        idle.push_back(std::move(one));
-        while (idle.size() > static_cast<std::size_t>(std::max(settings.idle_connections, 0))) idle.pop_front();
+        if (!idle || !idle->belongs_to(loop)) idle = idle_streams::make(loop);
+        return *idle;
     }
 
     task<std::unique_ptr<byte_stream>> obtain(deadline limit, bool& is_fresh)
     {
-        auto kept = take_idle();
+        auto executor = co_await asio::this_coro::executor;
+        auto kept = idle_on(asio::query(executor, asio::execution::context)).take(settings.idle_limit);
         is_fresh = kept == nullptr;
         if (kept) co_return kept;
         const auto soon = std::min(limit, steady_clock::now() + settings.connect_timeout);
@@ -157,7 +143,8 @@ task<answer> client::impl::send(std::shared_ptr<impl> self, request what, std::c
         const bool is_sent = stream->bytes_taken() != taken_before;
         if (end.got) {
             end.got->asked_at = asked_at;
-            if (end.may_be_kept) self->keep(std::move(stream));
+            const auto most = static_cast<std::size_t>(std::max(self->settings.idle_connections, 0));
+            if (end.may_be_kept) self->idle->keep(std::move(stream), most);
             co_return std::move(*end.got);
         }
         stream->close();

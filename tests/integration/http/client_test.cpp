@@ -36,11 +36,27 @@ task<std::vector<int>> send_all(client& by, std::vector<request> all)
 TEST(HttpClient, KeepsItsConnection)
 {
     running_server one;
+    lane own("http-client");
+    {
+        client by(one.at(), {});
+        std::vector<request> all(5, get());
+        const auto statuses = asio::co_spawn(own.context(), send_all(by, std::move(all)), asio::use_future).get();
+        EXPECT_EQ(statuses, std::vector<int>(5, 200));
+        EXPECT_EQ(one.sessions(), 1U);
+    }
+    own.join();
+    one.wait_for_sessions(0);
+}
+
+TEST(HttpClient, OutlivesTheLoopsOfItsCalls)
+{
+    running_server one;
     client by(one.at(), {});
-    std::vector<request> all(5, get());
-    const auto statuses = run(send_all(by, std::move(all)));
-    EXPECT_EQ(statuses, std::vector<int>(5, 200));
-    EXPECT_EQ(one.sessions(), 1U);
+    for (int i = 0; i < 3; ++i) {
+        const auto got = run(by.send(get()));
+        EXPECT_EQ(got.status, 200);
+    }
+    one.wait_for_sessions(0);
 }
 
 TEST(HttpClient, SendsHeadersAndBodiesOfAnySize)

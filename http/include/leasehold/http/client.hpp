@@ -75,7 +75,8 @@ struct client_settings
 
 // Keep-alive connections to one origin. TLS with SNI and name check always; nothing switches them off. A connection that
 // carried a failed exchange is closed. Nothing is repeated, but: a kept connection that turns out closed before a byte of an
-// answer is replaced by a new one if no byte was sent. Owner and thread: the lane that made it.
+// answer is replaced by a new one if no byte was sent. Owner and thread: the lane that made it. Kept connections end with
+// the event loop they were made on, so a blocking caller may give each call a loop of its own (leasehold::run).
 class client
 {
 public:
