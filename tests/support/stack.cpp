@@ -134,7 +134,10 @@ scratch_database::scratch_database(const stack_server& on, std::string_view hint
     const auto session = database::connect(on_.superuser_endpoint());
     const auto quoted = session->quote_identifier(name_);
     session->run_plain("create role " + quoted + " login password " + session->quote_literal(password_));
-    session->run_plain("create database " + quoted + " owner " + quoted);
+    // Closed to PUBLIC before anybody may enter: a preflight of the same server looks for open ones.
+    session->run_plain("create database " + quoted + " owner " + quoted + " allow_connections false");
+    session->run_plain("revoke all on database " + quoted + " from public");
+    session->run_plain("alter database " + quoted + " allow_connections true");
 }
 
 scratch_database::~scratch_database()

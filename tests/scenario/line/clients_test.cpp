@@ -3,18 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 
 namespace leasehold::test {
 namespace {
 
-std::string tools()
-{
-    const char* folder = std::getenv("LEASEHOLD_TOOLS");
-    return folder == nullptr ? std::string() : folder;
-}
-
+const std::string tools = std::string(LEASEHOLD_SOURCE_FOLDER) + "/build/tools";  // made by `make tools`
 const std::string drivers = std::string(LEASEHOLD_SOURCE_FOLDER) + "/tests/drivers";
 
 TEST(Clients, PsqlReadsAndWritesItsOwnTenantOnBothVersions)
@@ -67,22 +61,22 @@ void run_driver(const std::string& command)
 
 TEST(Clients, Psycopg)
 {
-    run_driver(tools() + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + tenant("acme").dsn_file);
+    run_driver(tools + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + tenant("acme").dsn_file);
 }
 
 TEST(Clients, PsycopgOnPostgresql17)
 {
-    run_driver(tools() + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + tenant("globex").dsn_file);
+    run_driver(tools + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + tenant("globex").dsn_file);
 }
 
 TEST(Clients, Asyncpg)
 {
-    run_driver(tools() + "/drivers/bin/python " + drivers + "/asyncpg_cases.py " + tenant("acme").dsn_file);
+    run_driver(tools + "/drivers/bin/python " + drivers + "/asyncpg_cases.py " + tenant("acme").dsn_file);
 }
 
 TEST(Clients, NodePostgres)
 {
-    run_driver("node " + drivers + "/node/cases.js " + tenant("acme").dsn_file + " " + tools() + "/node/node_modules");
+    run_driver("node " + drivers + "/node/cases.js " + tenant("acme").dsn_file + " " + tools + "/node/node_modules");
 }
 
 }  // namespace

@@ -1,0 +1,130 @@
+#include "installation.hpp"
+#include "stack.hpp"
+
+#include <leasehold/control-plane/fleet_migration.hpp>
+#include <leasehold/migrations/apply.hpp>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+namespace leasehold::migrations {
+namespace {
+
+using test::scratch_database;
+using test::the_stack;
+
+// Every relation, type, routine and schema of a database that PostgreSQL did not bring, from the catalog. Indexes, sequences,
+// row types and array types follow their table.
+constexpr const char* objects = R"(
+    select 'relation' as kind, c.relname::text as name, n.nspname::text as schema
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    union all
+    select 'routine', p.proname, n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+     where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    union all
+    select 'type', ltrim(t.typname, '_'), n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace
+     where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    union all
+    select 'trigger', t.tgname, '' from pg_trigger t where not t.tgisinternal
+    union all
+    select 'schema', n.nspname, '' from pg_namespace n
+     where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'public'))";
+
+constexpr const char* foreign_keys = R"(
+    select c.conname::text as name, f.relname::text as holder, t.relname::text as target from pg_constraint c
+      join pg_class f on f.oid = c.conrelid join pg_class t on t.oid = c.confrelid where c.contype = 'f')";
+
+partition partition_of(const std::string& name)
+{
+    if (name.rfind("registry_", 0) == 0) return partition::registry;
+    if (name.rfind("shared_", 0) == 0) return partition::shared;
+    return partition::tenant;
+}
+
+// The roles that the registry's and the shared chain grant to; of the whole server, made by whoever comes first.
+void make_service_roles(const test::stack_server& server)
+{
+    const auto session = database::connect(server.superuser_endpoint());
+    for (const char* role : {"leasehold_registry_control", "leasehold_registry_router", "leasehold_registry_migrate"}) {
+        session->run_plain(fmt::format(
+            "do $$ begin create role {} nologin; exception when duplicate_object or unique_violation then null; end $$", role
+        ));
+    }
+}
+
+void apply(const scratch_database& to, const chain& ours)
+{
+    const auto session = database::connect(to.superuser_endpoint());
+    apply_settings how;
+    how.applied_by = "test";
+    apply_chain(*session, ours, how);
+}
+
+class Prefix : public ::testing::TestWithParam<int>
+{
+protected:
+    void SetUp() override
+    {
+        test::with_stack_lock([&] { make_service_roles(the_stack().with_major(GetParam())); });
+    }
+    scratch_database database_{the_stack().with_major(GetParam()), "prefix"};
+};
+
+INSTANTIATE_TEST_SUITE_P(PostgreSql, Prefix, ::testing::Values(15, 17), ::testing::PrintToStringParamName());
+
+TEST_P(Prefix, EachChainNamesItsObjectsAfterItself)
+{
+    for (const auto* one : {&registry_chain(), &shared_chain(), &tenant_chain()}) {
+        const scratch_database own(the_stack().with_major(GetParam()), "prefix_one");
+        apply(own, *one);
+        int seen = 0;
+        for (const auto& row : database::connect(own.superuser_endpoint())->run_plain_rows(objects)) {
+            const auto name = row.get<std::string>("name");
+            EXPECT_EQ(partition_of(name), one->which()) << row.get<std::string>("kind") << " " << name;
+            ++seen;
+        }
+        EXPECT_GT(seen, 10) << to_text(one->which());
+    }
+}
+
+TEST_P(Prefix, G16_AllThreeLiveInOneDatabaseAndNoForeignKeyCrosses)
+{
+    for (const auto* one : {&registry_chain(), &shared_chain(), &tenant_chain()}) apply(database_, *one);
+    const auto session = database::connect(database_.superuser_endpoint());
+    std::map<partition, int> keys;
+    for (const auto& row : session->run_plain_rows(foreign_keys)) {
+        const auto holder = row.get<std::string>("holder");
+        const auto target = row.get<std::string>("target");
+        EXPECT_EQ(partition_of(holder), partition_of(target)) << row.get<std::string>("name");
+        ++keys[partition_of(holder)];
+    }
+    EXPECT_GT(keys[partition::registry], 0);
+    EXPECT_GT(keys[partition::tenant], 0);
+    for (const auto* one : {&registry_chain(), &shared_chain(), &tenant_chain()}) {
+        EXPECT_EQ(chain_checksum(load_version_rows(*session, one->which())), one->checksum()) << to_text(one->which());
+    }
+}
+
+// The three chains by the product's own logins, in the registry's database: what collapsed mode is.
+TEST(Collapsed, G16_ThreeChainsInOneDatabaseByTheMigrateLogin)
+{
+    const test::installation made;
+    const auto& values = made.config();
+    EXPECT_EQ(control_plane::migrate_registry(values, "test").files, 0);
+    EXPECT_EQ(control_plane::migrate_shared(values, "test").files, 0);
+    const auto first = control_plane::migrate_collapsed(values, "test");
+    EXPECT_EQ(first.files, static_cast<int>(tenant_chain().files().size()));
+    EXPECT_EQ(control_plane::migrate_collapsed(values, "test").files, 0);
+
+    EXPECT_EQ(made.rows("select count(*) from public.registry_tenant where state = 'active'").at(0)[0], "1");
+    EXPECT_EQ(
+        made.rows("select checksum from public.registry_schema_state where chain = 'tenant'").at(0)[0], tenant_chain().checksum()
+    );
+}
+
+}  // namespace
+}  // namespace leasehold::migrations
