@@ -6,7 +6,7 @@ ARGS ?=
 JOBS ?= $(shell nproc)
 
 .PHONY: help build tools packages demo demo-stop demo-clean test start stop migrate migrate-tenants \
-	provision-bootstrap bench lint format clean
+	provision-bootstrap lint format clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -69,10 +69,6 @@ provision-bootstrap: | $(LEASEHOLD)
 	@$(if $(findstring env:BAO_TOKEN,$(bootstrap_args)),if [ -z "$${BAO_TOKEN:-}" ]; then \
 		echo 'error: BAO_TOKEN is not set' >&2; echo 'fix:   export BAO_TOKEN and repeat the command' >&2; exit 2; fi,:)
 	@$(LEASEHOLD) provision-bootstrap --config $(CONFIG) $(bootstrap_args)
-
-## make bench                the published figures, into docs/benchmarks.md
-bench: packages tools build
-	@bench/run.sh
 
 ## make lint, make format    clang-tidy and the checks of tools/; clang-format
 lint: packages
