@@ -209,7 +209,9 @@ installation::~installation()
 void installation::remove_tenants() const
 {
     std::string tids;
-    for (const auto& row : rows("select tid from public.registry_tenant")) {
+    for (const auto& row : rows("select t.tid from public.registry_tenant t where not exists (select from "
+                                "public.registry_placement p join public.registry_server s on s.id = p.server_id "
+                                "where p.tenant_id = t.id and s.name not in ('eu-1', 'us-1'))")) {
         tids += (tids.empty() ? "" : "|") + row.get<std::string>("tid");
     }
     if (tids.empty()) return;

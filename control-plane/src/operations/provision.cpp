@@ -31,6 +31,7 @@ vault_client::role_terms terms_of(role_class what, const facilities::place& at, 
 
 task<nlohmann::json> provision::run_step(std::string step, const step_context& context)
 {
+    co_await reopen(context);
     if (step == "reserve") co_return co_await reserve(context);
     if (step == "create_database") co_return co_await create_database(context);
     if (step == "grant_rights") co_return co_await grant_rights(context);
@@ -52,13 +53,17 @@ task<facilities::place> provision::target(const step_context& context)
     co_return co_await with_.place_of(*mine);
 }
 
-task<nlohmann::json> provision::reserve(const step_context& context)
+// A retry begins at the step that failed, whichever it was: the tenant is being made again.
+task<void> provision::reopen(const step_context& context)
 {
     const auto tenant = co_await with_.tenants.get(context.tenant());
-    if (tenant.state == "failed") {
-        std::vector<std::string> from{"failed"};
-        co_await with_.tenants.transition(context.who, context.tenant(), std::move(from), "provisioning", "tenant.retry");
-    }
+    if (tenant.state != "failed") co_return;
+    std::vector<std::string> from{"failed"};
+    co_await with_.tenants.transition(context.who, context.tenant(), std::move(from), "provisioning", "tenant.retry");
+}
+
+task<nlohmann::json> provision::reserve(const step_context& context)
+{
     const auto all = co_await with_.servers.list();
     const auto wish = wish_of(context.operation.parameters);
     const auto& server = choose_server(all, wish);

@@ -22,6 +22,7 @@ public:
     task<void> cancel(const step_context& context) override;
 
 private:
+    task<void> reopen(const step_context& context);
     task<nlohmann::json> reserve(const step_context& context);
     task<nlohmann::json> create_database(const step_context& context);
     task<nlohmann::json> grant_rights(const step_context& context);
