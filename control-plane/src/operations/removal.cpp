@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace leasehold::control_plane::operations {
@@ -34,9 +35,10 @@ task<nlohmann::json> remove_leases(facilities& with, facilities::place at)
     }
     const auto tenant_tid = tid::of(at.where.tenant).text();
     const servers::role_names names(at.where.name);
+    const auto open_inside = co_await with.opener(at.server);
     const int ended = co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
         const int cut = servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
-        servers::drop_lease_logins(maintenance, tenant_tid);
+        servers::drop_lease_logins(maintenance, tenant_tid, open_inside);
         return cut;
     });
     co_return nlohmann::json{{"sessions_ended", ended}};
@@ -52,8 +54,10 @@ task<nlohmann::json> remove_placement(facilities& with, facilities::place at)
         servers::drop_placement_roles(maintenance, at.where, open_inside);
         return servers::roles_left(maintenance, tid::of(at.where.tenant).text());
     });
+    const auto own = servers::role_names(at.where.name).all();
     for (const auto& role : left) {
-        if (role.rfind(at.where.name, 0) == 0 || role.rfind("lease_", 0) == 0) {
+        const bool is_own = std::find(own.begin(), own.end(), role) != own.end();
+        if (is_own || role.rfind("lease_", 0) == 0) {
             throw error(error_kind::internal, "roles_left", fmt::format("role {} is left", role));
         }
     }

@@ -679,16 +679,14 @@ std::vector<std::string> names_in(session& maintenance, const query& what, const
 
 }  // namespace
 
-void drop_lease_logins(session& maintenance, const std::string& tid)
+void drop_lease_logins(session& maintenance, const std::string& tid, const open_inside& open_database)
 {
     for (const auto& role : names_in(maintenance, tenant_logins, tid)) {
         maintenance.in_transaction([&](transaction& tx) {
             tx.run_script("alter role " + tx.quote_identifier(role) + " nologin password null");
         });
         end_sessions_of(maintenance, role);
-        maintenance.in_transaction([&](transaction& tx) {
-            tx.run_script("drop role if exists " + tx.quote_identifier(role));
-        });
+        drop_role(maintenance, role, open_database);
     }
 }
 

@@ -74,7 +74,9 @@ bool database_exists(session& maintenance, const std::string& database);
 void drop_placement_database(session& maintenance, const registry::placement& where, const std::string& marker);
 // Lease logins of a tenant that are left, and the placement's own roles. `open_database` gives a session inside a database
 // in which a role still owns or holds something (foreign grants), so that it can be taken away there.
-void drop_lease_logins(session& maintenance, const std::string& tid);
+void drop_lease_logins(
+    session& maintenance, const std::string& tid,
+    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database);
 void drop_placement_roles(
     session& maintenance, const registry::placement& where,
     const std::function<std::unique_ptr<session>(const std::string& database)>& open_database);
