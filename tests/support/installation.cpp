@@ -89,8 +89,11 @@ void bootstrap(const leasehold::config& values)
 // The first installation of this stack; the file that says so is written last.
 void prepare_first(const fs::path& folder)
 {
-    const auto done = folder / "done";
+    // A fresh stack lies in the folder of the one before: what belongs to another broker is of no use.
+    const auto token = load_secret_line(the_stack().broker.root_token_file);
+    const auto done = folder / ("done-" + crypto::to_hex(crypto::view(crypto::sha256(token.reveal()))).substr(0, 8));
     if (fs::exists(done)) return;
+    fs::remove_all(folder);
     fs::create_directories(folder);
     const auto values = installation_config(registry_of(base_registry, base_logins, folder), folder);
     run_registry_sql(values.registry);
