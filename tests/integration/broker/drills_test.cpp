@@ -118,7 +118,8 @@ TEST(Broker, B6_OneLoginFor200WaitersAndOldLeasesAreDoomed)
     }
     run_until(s.lane, [&] { return served == 200; });
     EXPECT_EQ(s.logins(), 2);
-    EXPECT_LE(s.issues(), 1 + 50 + 4); // at most the four that were under way are repeated
+    // At most the four that were under way are repeated; the doomed lease may have its successor by now.
+    EXPECT_LE(s.issues(), 1 + 50 + 4 + 1);
     // The old lease is replaced within a tenth of what it had left.
     s.roster->note_used(old->ref);
     run_until(s.lane, [&] {
