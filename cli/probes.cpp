@@ -1,9 +1,8 @@
 #include "probes.hpp"
 
-#include "lane_call.hpp"
-
 #include <leasehold/base/clock.hpp>
 #include <leasehold/base/file.hpp>
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/metrics.hpp>
 #include <leasehold/http/answers.hpp>
 

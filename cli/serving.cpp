@@ -1,7 +1,6 @@
 #include "serving.hpp"
 
-#include "lane_call.hpp"
-
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
 
 namespace leasehold::cli {

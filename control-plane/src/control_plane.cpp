@@ -16,6 +16,7 @@
 #include "operations/sweeper.hpp"
 
 #include <leasehold/base/lane.hpp>
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
 #include <leasehold/base/worker_pool.hpp>
 #include <leasehold/database/listener.hpp>
@@ -27,7 +28,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <future>
 
 #include <unistd.h>
 
@@ -63,18 +63,6 @@ struct resources
     hosts_api hosts;
     std::string version;
 };
-
-// Blocks the calling thread until the coroutine has ended on the lane.
-template <class T>
-T run_on(lane& where, task<T> work)
-{
-    std::promise<void> done;
-    outcome<T> result;
-    auto all = detail::run_into(std::move(work), result);
-    asio::co_spawn(where.context(), std::move(all), [&](std::exception_ptr) { done.set_value(); });
-    done.get_future().wait();
-    return result.take();
-}
 
 std::string process_name()
 {
@@ -229,7 +217,7 @@ struct control_plane::impl
 control_plane::control_plane(const config& values, const hmac_keys& secrets, control_plane_settings settings)
     : impl_(std::make_unique<impl>(values, secrets, std::move(settings)))
 {
-    run_on(impl_->main_lane, impl_->prepare());
+    run_on(impl_->main_lane.context(), impl_->prepare());
     http::server_settings how;
     how.name = "api";
     how.listen = values.control_plane.listen;
@@ -269,7 +257,7 @@ void control_plane::drain(std::chrono::milliseconds patience)
     own.stopped = true;
     own.ready = false;
     own.wake_up.reset();
-    run_on(own.main_lane, own.stop(patience));
+    run_on(own.main_lane.context(), own.stop(patience));
     own.main_lane.join();
     own.pool.join();
 }

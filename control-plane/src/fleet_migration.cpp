@@ -7,6 +7,7 @@
 
 #include <leasehold/base/file.hpp>
 #include <leasehold/base/lane.hpp>
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/worker_pool.hpp>
 #include <leasehold/migrations/fleet_chain.hpp>
 #include <leasehold/registry/connection.hpp>
@@ -15,7 +16,6 @@
 
 #include <fmt/format.h>
 
-#include <future>
 #include <mutex>
 
 #include <unistd.h>
@@ -97,12 +97,7 @@ struct fleet_migration::impl : migrations::target_source, migrations::credential
     template <class T>
     T on_lane(task<T> work)
     {
-        std::promise<void> done;
-        outcome<T> result;
-        auto all = detail::run_into(std::move(work), result);
-        asio::co_spawn(main_lane.context(), std::move(all), [&](std::exception_ptr) { done.set_value(); });
-        done.get_future().wait();
-        return result.take();
+        return run_on(main_lane.context(), std::move(work));
     }
 
     // Made at first need: with no target, the broker is not asked.

@@ -5,10 +5,11 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <future>
+#include <utility>
 
-namespace leasehold::cli {
+namespace leasehold {
 
-// Runs one coroutine on a lane and waits for its end. From the main thread only, never from a lane.
+// Runs one coroutine on a lane and waits for its end: its value, or what it threw. Blocks; from a thread that is no lane.
 template <class T>
 T run_on(asio::io_context& where, task<T> work)
 {
@@ -20,4 +21,4 @@ T run_on(asio::io_context& where, task<T> work)
     return result.take();
 }
 
-}  // namespace leasehold::cli
+}  // namespace leasehold
