@@ -22,7 +22,9 @@ http::origin origin_of(const invocation& how)
     const auto found = http::origin::parse(url);
     if (!found) throw usage_error(fmt::format("--server {} is no URL of the form https://host:port", url));
     if (!found->tls && !address{found->host, found->port, {}}.is_loopback()) {
-        throw error(error_kind::invalid, "server_not_https", fmt::format("{} is beyond loopback and not https", url));
+        throw error(
+            error_kind::invalid, "server_not_https", fmt::format("{} is beyond loopback and not https", url)
+        );
     }
     return *found;
 }
@@ -51,7 +53,9 @@ secret<std::string> key_of(const invocation& how)
 {
     const auto problem = nlohmann::json::parse(document, nullptr, false);
     if (!problem.is_object() || !problem.contains("code")) {
-        throw refused_by_server(status, "answer_unexpected", fmt::format("the server answered {} without a reason", status), {});
+        throw refused_by_server(
+            status, "answer_unexpected", fmt::format("the server answered {} without a reason", status), {}
+        );
     }
     auto code = problem.value("code", "");
     auto detail = problem.value("detail", "");
@@ -61,7 +65,9 @@ secret<std::string> key_of(const invocation& how)
 }  // namespace
 
 api::api(const invocation& how)
-    : key_(key_of(how)), timeout_(how.timeout), client_(origin_of(how), settings_of(how))
+    : key_(key_of(how))
+    , timeout_(how.timeout)
+    , client_(origin_of(how), settings_of(how))
 {}
 
 std::string api::send(http::method verb, const std::string& path, std::string body)
@@ -134,8 +140,8 @@ std::string encode_query(std::string_view text)
 {
     std::string out;
     for (const char c : text) {
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                           c == '_' || c == '.' || c == '~';
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           c == '-' || c == '_' || c == '.' || c == '~';
         if (plain) {
             out += c;
         } else {

@@ -6,6 +6,7 @@
 #include <leasehold/http/client.hpp>
 
 #include <boost/asio/io_context.hpp>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <memory>
@@ -16,8 +17,8 @@
 namespace leasehold::cli {
 
 // The control plane's API as one command uses it: blocking calls, one after the other. Bodies are JSON.
-// Errors: refused_by_server for every answer that is no success; http::exchange_error; invalid server_not_https,
-// key_not_a_reference, key_missing.
+// Errors: refused_by_server for every answer that is no success; http::exchange_error; invalid
+// server_not_https, key_not_a_reference, key_missing.
 class api
 {
 public:

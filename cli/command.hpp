@@ -11,8 +11,9 @@
 
 namespace leasehold::cli {
 
-// One command of the tree: what it takes and what it does. main.cpp makes it of CLI11's classes, which are too costly to
-// compile in every file. What `into` refers to outlives the command; it is filled before the work runs.
+// One command of the tree: what it takes and what it does. main.cpp makes it of CLI11's classes, which are
+// too costly to compile in every file. What `into` refers to outlives the command; it is filled before the
+// work runs.
 class command
 {
 public:
@@ -26,12 +27,16 @@ public:
     virtual void optional_argument(const std::string& name, std::string& into, const std::string& about) = 0;
 
     virtual void option(const std::string& name, std::string& into, const std::string& about) = 0;
-    virtual void option(const std::string& name, std::optional<std::string>& into, const std::string& about) = 0;
-    virtual void option(const std::string& name, std::optional<std::int64_t>& into, const std::string& about) = 0;
-    virtual void option(const std::string& name, std::vector<std::string>& into, const std::string& about) = 0;
+    virtual void
+    option(const std::string& name, std::optional<std::string>& into, const std::string& about) = 0;
+    virtual void
+    option(const std::string& name, std::optional<std::int64_t>& into, const std::string& about) = 0;
+    virtual void
+    option(const std::string& name, std::vector<std::string>& into, const std::string& about) = 0;
     // 250ms 30s 5m 12h 7d
     virtual void option(
-        const std::string& name, std::optional<std::chrono::milliseconds>& into, const std::string& about) = 0;
+        const std::string& name, std::optional<std::chrono::milliseconds>& into, const std::string& about
+    ) = 0;
     virtual void flag(const std::string& name, bool& into, const std::string& about) = 0;
     virtual void require(const std::string& option) = 0;
 

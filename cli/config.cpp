@@ -43,7 +43,9 @@ int show(const invocation& how, bool changed)
 // The configuration file, without a running process.
 void declare_config(command& at, const invocation& how)
 {
-    at.sub("check", "read it, cross-check it, open every file it names; call nobody").runs([&how] { return check(how); });
+    at.sub("check", "read it, cross-check it, open every file it names; call nobody").runs([&how] {
+        return check(how);
+    });
 
     const auto changed = std::make_shared<bool>(false);
     auto& showing = at.sub("show", "effective values and where each comes from");

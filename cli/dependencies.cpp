@@ -24,8 +24,10 @@ database::endpoint endpoint_for(const config& values, bool has_control_plane)
 }  // namespace
 
 dependencies::dependencies(const config& values, bool has_router, bool has_control_plane)
-    : values_(values), has_router_(has_router), has_control_plane_(has_control_plane),
-      registry_(endpoint_for(values, has_control_plane), 1, 4)
+    : values_(values)
+    , has_router_(has_router)
+    , has_control_plane_(has_control_plane)
+    , registry_(endpoint_for(values, has_control_plane), 1, 4)
 {}
 
 dependencies::~dependencies()
@@ -74,7 +76,8 @@ task<readiness_check> dependencies::look_at_broker() const
 {
     auto broker = vault_client::create_vault_broker(vault_client::settings_of(values_.vault));
     const auto report = co_await broker->health();
-    const bool serves = report.state == vault_client::node_state::active || report.state == vault_client::node_state::standby;
+    const bool serves =
+        report.state == vault_client::node_state::active || report.state == vault_client::node_state::standby;
     readiness_check check("broker", serves, false, std::string(vault_client::to_text(report.state)));
     co_return check;
 }

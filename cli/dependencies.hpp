@@ -10,9 +10,9 @@
 
 namespace leasehold::cli {
 
-// What a serving process leans on, asked anew for each verdict of /readyz: the registry by a login of the process's own, and the
-// broker. A router goes on serving without either, so they only degrade it; a control plane alone is nothing without the registry.
-// Thread: one lane at a time for look().
+// What a serving process leans on, asked anew for each verdict of /readyz: the registry by a login of the
+// process's own, and the broker. A router goes on serving without either, so they only degrade it; a control
+// plane alone is nothing without the registry. Thread: one lane at a time for look().
 class dependencies
 {
 public:

@@ -65,19 +65,25 @@ void look_at_login(findings& into, const config& values, const std::string& name
 std::string schema_of(const migrations::chain& ours, const database::endpoint& where)
 {
     const auto session = database::connect(where);
-    const auto missing = migrations::missing_expands(ours, migrations::load_version_rows(*session, ours.which()));
+    const auto missing =
+        migrations::missing_expands(ours, migrations::load_version_rows(*session, ours.which()));
     if (missing.empty()) return fmt::format("{:04}, current", ours.version());
-    throw error(error_kind::conflict, "schema_behind", fmt::format("{} files are not applied", missing.size()));
+    throw error(
+        error_kind::conflict, "schema_behind", fmt::format("{} files are not applied", missing.size())
+    );
 }
 
 task<std::string> health_of(const config& values)
 {
     auto broker = vault_client::create_vault_broker(vault_client::settings_of(values.vault));
     const auto report = co_await broker->health();
-    const bool serves = report.state == vault_client::node_state::active || report.state == vault_client::node_state::standby;
+    const bool serves =
+        report.state == vault_client::node_state::active || report.state == vault_client::node_state::standby;
     if (!serves) {
         throw error(
-            error_kind::unavailable, "broker_unreachable", fmt::format("the broker is {}", vault_client::to_text(report.state))
+            error_kind::unavailable,
+            "broker_unreachable",
+            fmt::format("the broker is {}", vault_client::to_text(report.state))
         );
     }
     co_return fmt::format("{} {}", vault_client::to_text(report.state), report.version);
@@ -89,7 +95,9 @@ task<void> log_in(vault_client::identified_broker& broker)
     co_await broker.stop();
 }
 
-void look_at_identity(findings& into, const config& values, const std::string& name, const broker_identity_config& login)
+void look_at_identity(
+    findings& into, const config& values, const std::string& name, const broker_identity_config& login
+)
 {
     into.check("broker as " + name, [&] {
         asio::io_context loop(1);
@@ -109,11 +117,18 @@ void look_at_license(findings& into, const invocation& how, const config& values
         const auto facts = load_installation(values).license;
         const auto result = find_license(values, how.development, facts);
         if (const auto* refused = std::get_if<license_refusal>(&result)) {
-            throw error(error_kind::unlicensed, refused->code, values.license.file.string() + " " + refused->why);
+            throw error(
+                error_kind::unlicensed, refused->code, values.license.file.string() + " " + refused->why
+            );
         }
         const auto& claims = std::get<verified_license>(result).claims();
-        return fmt::format("{}, until {}, {} of {} tenants", to_text(license_state_of(claims, real_clock().wall())),
-                           to_rfc3339(claims.ends_at), facts.tenants.value_or(0), claims.max_tenants);
+        return fmt::format(
+            "{}, until {}, {} of {} tenants",
+            to_text(license_state_of(claims, real_clock().wall())),
+            to_rfc3339(claims.ends_at),
+            facts.tenants.value_or(0),
+            claims.max_tenants
+        );
     });
 }
 
@@ -124,19 +139,28 @@ int look_at_everything(const invocation& how)
     log::configure(log_level::error, log::form::text);
     all.tell("configuration", true, "good");
     const auto problems = check_files(values);
-    for (const auto& one : problems) all.tell(one.key, false, one.text, "correct the file, then `leasehold config check`");
+    for (const auto& one : problems)
+        all.tell(one.key, false, one.text, "correct the file, then `leasehold config check`");
     if (problems.empty()) all.tell("files", true, "all there, closed to others");
-    all.tell("memory lock", secrets_are_locked(), secrets_are_locked() ? "secrets are never swapped" : "secrets may be swapped",
-             "raise LimitMEMLOCK (ulimit -l)");
+    all.tell(
+        "memory lock",
+        secrets_are_locked(),
+        secrets_are_locked() ? "secrets are never swapped" : "secrets may be swapped",
+        "raise LimitMEMLOCK (ulimit -l)"
+    );
 
     look_at_login(all, values, "control plane", values.registry.control_plane);
     look_at_login(all, values, "router", values.registry.router);
     look_at_login(all, values, "migrate", values.registry.migrate);
     all.check("schema of the registry", [&] {
-        return schema_of(migrations::registry_chain(), registry::endpoint_of(values.registry, values.registry.migrate));
+        return schema_of(
+            migrations::registry_chain(), registry::endpoint_of(values.registry, values.registry.migrate)
+        );
     });
     all.check("schema of the shared data", [&] {
-        return schema_of(migrations::shared_chain(), registry::shared_endpoint_of(values.registry, values.shared));
+        return schema_of(
+            migrations::shared_chain(), registry::shared_endpoint_of(values.registry, values.shared)
+        );
     });
     if (!values.multitenancy.enabled) {
         all.tell("mode", true, "single-tenant: no broker and no license are needed");

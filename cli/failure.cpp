@@ -20,18 +20,29 @@ namespace {
 error_kind kind_of(int status)
 {
     switch (status) {
-        case 400: return error_kind::protocol;
-        case 401: return error_kind::unauthenticated;
-        case 402: return error_kind::unlicensed;
-        case 403: return error_kind::forbidden;
-        case 404: return error_kind::not_found;
-        case 409:
-        case 412: return error_kind::conflict;
-        case 429: return error_kind::rate_limited;
-        case 500: return error_kind::internal;
-        case 503: return error_kind::unavailable;
-        case 504: return error_kind::timeout;
-        default: return status >= 500 ? error_kind::unavailable : error_kind::invalid;
+    case 400:
+        return error_kind::protocol;
+    case 401:
+        return error_kind::unauthenticated;
+    case 402:
+        return error_kind::unlicensed;
+    case 403:
+        return error_kind::forbidden;
+    case 404:
+        return error_kind::not_found;
+    case 409:
+    case 412:
+        return error_kind::conflict;
+    case 429:
+        return error_kind::rate_limited;
+    case 500:
+        return error_kind::internal;
+    case 503:
+        return error_kind::unavailable;
+    case 504:
+        return error_kind::timeout;
+    default:
+        return status >= 500 ? error_kind::unavailable : error_kind::invalid;
     }
 }
 
@@ -40,7 +51,8 @@ void say(const std::string& text)
     std::fputs(text.c_str(), stderr);
 }
 
-// The reasons below the first line: what the configuration or single fields are refused for, or what the log would say.
+// The reasons below the first line: what the configuration or single fields are refused for, or what the log
+// would say.
 std::string reasons_of(const error& why)
 {
     std::string lines;
@@ -54,7 +66,8 @@ std::string reasons_of(const error& why)
     }
     if (const auto* refused = dynamic_cast<const refused_by_server*>(&why)) {
         const auto document = nlohmann::json::parse(refused->document(), nullptr, false);
-        const auto fields = document.is_object() ? document.value("errors", nlohmann::json::array()) : nlohmann::json::array();
+        const auto fields = document.is_object() ? document.value("errors", nlohmann::json::array())
+                                                 : nlohmann::json::array();
         for (const auto& field : fields) {
             if (field.is_object()) add(field.value("pointer", "") + " " + field.value("detail", ""));
         }
@@ -84,7 +97,8 @@ void tell_people(const error& why)
 
 void tell_programs(const error& why)
 {
-    if (const auto* refused = dynamic_cast<const refused_by_server*>(&why); refused != nullptr && !refused->document().empty()) {
+    if (const auto* refused = dynamic_cast<const refused_by_server*>(&why);
+        refused != nullptr && !refused->document().empty()) {
         say(refused->document() + (refused->document().back() == '\n' ? "" : "\n"));
         return;
     }
@@ -100,7 +114,8 @@ void tell_programs(const error& why)
 }  // namespace
 
 refused_by_server::refused_by_server(int status, std::string code, std::string detail, std::string document)
-    : error(kind_of(status), std::move(code), std::move(detail)), document_(std::move(document))
+    : error(kind_of(status), std::move(code), std::move(detail))
+    , document_(std::move(document))
 {}
 
 error usage_error(std::string detail)

@@ -23,8 +23,8 @@ private:
 // The command line itself is wrong: exit code 2.
 error usage_error(std::string detail);
 
-// The one place where a command's error is told: on stderr, as lines for people or as a problem document for programs.
-// The exit code.
+// The one place where a command's error is told: on stderr, as lines for people or as a problem document for
+// programs. The exit code.
 int report_failure(const std::exception& why, bool as_json);
 
 // "fix:" of docs/errors.md, which is linked into the program; empty: none is written there.

@@ -24,7 +24,8 @@ task<http::answer> ask(http::origin where, secret<std::string> token)
 int health(const invocation& how)
 {
     const auto values = load_local_config(how).values.metrics;
-    if (values.listen.is_unix()) throw usage_error("metrics.listen is a Unix socket; ask it with curl --unix-socket");
+    if (values.listen.is_unix())
+        throw usage_error("metrics.listen is a Unix socket; ask it with curl --unix-socket");
     secret<std::string> token;
     if (!values.token_file.empty()) token = load_secret_line(values.token_file);
     const bool everywhere = values.listen.host == "0.0.0.0" || values.listen.host == "::";
@@ -38,7 +39,10 @@ int health(const invocation& how)
     } else {
         print(cell(report, "status"));
         for (const auto& one : report.value("checks", nlohmann::json::array())) {
-            print("  " + cell(one, "name") + ": " + (one.value("ok", false) ? "ok" : "NOT OK") + "  " + one.value("detail", ""));
+            print(
+                "  " + cell(one, "name") + ": " + (one.value("ok", false) ? "ok" : "NOT OK") + "  " +
+                one.value("detail", "")
+            );
         }
     }
     return answer.status == 200 ? 0 : 1;

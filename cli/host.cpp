@@ -21,9 +21,17 @@ int list(const invocation& how)
     }
     table rows({"id", "name", "fqdn", "os", "agent", "status", "approval", "packages", "last seen"});
     for (const auto& one : all.at("items")) {
-        rows.add({cell(one, "id"), cell(one, "name"), cell(one, "fqdn"), cell(one, "os_name") + " " + cell(one, "os_version"),
-                  cell(one, "agent_version"), cell(one, "status"), cell(one, "approval"), cell(one, "packages"),
-                  cell(one, "last_seen_at")});
+        rows.add(
+            {cell(one, "id"),
+             cell(one, "name"),
+             cell(one, "fqdn"),
+             cell(one, "os_name") + " " + cell(one, "os_version"),
+             cell(one, "agent_version"),
+             cell(one, "status"),
+             cell(one, "approval"),
+             cell(one, "packages"),
+             cell(one, "last_seen_at")}
+        );
     }
     print(rows.to_text());
     return 0;
@@ -33,7 +41,8 @@ int decide(const invocation& how, const std::string& id, const std::string& verb
 {
     api server(how);
     const auto tenant = choose_tenant(server, how);
-    const auto answer = json::parse(server.post("/tenants/" + tenant.id + "/hosts/" + encode_query(id) + "/" + verb));
+    const auto answer =
+        json::parse(server.post("/tenants/" + tenant.id + "/hosts/" + encode_query(id) + "/" + verb));
     if (how.json) {
         print_json(answer);
     } else {

@@ -23,7 +23,9 @@ auto read_registry(Work work)
         const bool has_no_tables = failed.sqlstate() == "42P01" || failed.sqlstate() == "42883";
         if (!has_no_tables && failed.sqlstate() != "42501") throw;
         throw error(
-            error_kind::conflict, "schema_behind", "the registry has no tables of Leasehold yet: run `leasehold migrate`",
+            error_kind::conflict,
+            "schema_behind",
+            "the registry has no tables of Leasehold yet: run `leasehold migrate`",
             failed.what()
         );
     }

@@ -13,8 +13,8 @@ struct installation_facts
     bool is_new = false;  // nobody has started with an HMAC key yet
 };
 
-// By the control plane's registry login. Blocks. Errors: unavailable database_unavailable; conflict schema_behind where
-// `leasehold migrate` has never run.
+// By the control plane's registry login. Blocks. Errors: unavailable database_unavailable; conflict
+// schema_behind where `leasehold migrate` has never run.
 installation_facts load_installation(const config& values);
 // The same by the router's login, which sees no tenants to count.
 installation_facts load_installation_as_router(const config& values);

@@ -35,8 +35,16 @@ int list(const invocation& how, bool platform)
     }
     table rows({"id", "name", "role", "postgres", "user", "expires", "last used", "revoked"});
     for (const auto& one : all.at("items")) {
-        rows.add({cell(one, "id"), cell(one, "name"), cell(one, "role"), cell(one, "postgres"), cell(one, "user"),
-                  cell(one, "expires_at"), cell(one, "last_used_at"), cell(one, "revoked_at")});
+        rows.add(
+            {cell(one, "id"),
+             cell(one, "name"),
+             cell(one, "role"),
+             cell(one, "postgres"),
+             cell(one, "user"),
+             cell(one, "expires_at"),
+             cell(one, "last_used_at"),
+             cell(one, "revoked_at")}
+        );
     }
     print(rows.to_text());
     return 0;
@@ -98,7 +106,8 @@ int rotate(const invocation& how, const wish& what)
     const secret_output out(what.out);
     api server(how);
     json body = json::object();
-    if (what.overlap) body["overlap_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(*what.overlap).count();
+    if (what.overlap)
+        body["overlap_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(*what.overlap).count();
     const auto path = path_of(server, how, what.platform) + "/" + encode_query(what.id) + "/rotate";
     tell(how, json::parse(server.post(path, body)), out);
     return 0;
@@ -133,7 +142,9 @@ int generate(const std::string& out)
 void declare_key(command& at, const invocation& how)
 {
     const auto what = std::make_shared<wish>();
-    const auto names_platform = [&](command& to) { to.flag("--platform", what->platform, "a key of the installation, of no tenant"); };
+    const auto names_platform = [&](command& to) {
+        to.flag("--platform", what->platform, "a key of the installation, of no tenant");
+    };
     const auto takes_out = [&](command& to) {
         to.option("--out", what->out, "file for the key (0600), or - for the standard output");
     };
@@ -144,7 +155,11 @@ void declare_key(command& at, const invocation& how)
 
     auto& making = at.sub("create", "a new key; its text is shown once");
     making.argument("NAME", what->name, "what it is for");
-    making.option("--role", what->role, "read, write, admin; with --platform auditor, operator, owner (default: the least)");
+    making.option(
+        "--role",
+        what->role,
+        "read, write, admin; with --platform auditor, operator, owner (default: the least)"
+    );
     making.option("--expires", what->expires, "a time (RFC 3339), or 30m, 12h, 90d from now");
     making.flag("--no-postgres", what->no_postgres, "not usable as a PostgreSQL login");
     names_platform(making);
@@ -164,7 +179,8 @@ void declare_key(command& at, const invocation& how)
     revoking.runs([&how, what] { return revoke(how, *what); });
 
     const auto out = std::make_shared<std::string>();
-    auto& generating = at.sub("generate", "make a key offline, for control_plane.bootstrap.supplied_key_file");
+    auto& generating =
+        at.sub("generate", "make a key offline, for control_plane.bootstrap.supplied_key_file");
     generating.option("--out", *out, "file for the key (0600), or - for the standard output");
     generating.require("--out");
     generating.runs([out] { return generate(*out); });

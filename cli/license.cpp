@@ -87,16 +87,36 @@ int show(const invocation& how, const std::string& file)
     const auto values = load_local_config(how).values;
     const auto known = facts_if_reachable(how, values);
     const auto result = file.empty() ? find_license(values, how.development, known)
-                                     : verify_license(load_file(file, largest_file), license_keys::compiled_in(how.development),
-                                                      real_clock().wall(), known.installation);
+                                     : verify_license(
+                                           load_file(file, largest_file),
+                                           license_keys::compiled_in(how.development),
+                                           real_clock().wall(),
+                                           known.installation
+                                       );
     auto report = report_of(result);
     if (known.tenants) report["tenants"] = *known.tenants;
     if (how.json) {
         print_json(report);
     } else {
-        print_members(report, {"state", "code", "why", "id", "customer", "tier", "features", "not_before", "ends_at",
-                               "grace_days", "max_tenants", "max_hosts", "updates_until", "installation", "development",
-                               "tenants"});
+        print_members(
+            report,
+            {"state",
+             "code",
+             "why",
+             "id",
+             "customer",
+             "tier",
+             "features",
+             "not_before",
+             "ends_at",
+             "grace_days",
+             "max_tenants",
+             "max_hosts",
+             "updates_until",
+             "installation",
+             "development",
+             "tenants"}
+        );
     }
     return std::holds_alternative<verified_license>(result) ? 0 : 1;
 }
@@ -106,8 +126,9 @@ int install(const invocation& how, const std::string& file)
     const auto values = load_local_config(how).values;
     const auto known = load_installation(values).license;
     const auto document = load_file(file, largest_file);
-    const auto result =
-        verify_license(document, license_keys::compiled_in(how.development), real_clock().wall(), known.installation);
+    const auto result = verify_license(
+        document, license_keys::compiled_in(how.development), real_clock().wall(), known.installation
+    );
     if (const auto* refused = std::get_if<license_refusal>(&result)) {
         throw error(error_kind::unlicensed, refused->code, fmt::format("{} {}", file, refused->why));
     }
@@ -120,8 +141,12 @@ int install(const invocation& how, const std::string& file)
     if (how.json) {
         print_json(report);
     } else {
-        print(fmt::format("license {} of {} installed, good until {}", cell(report, "id"), cell(report, "customer"),
-                          cell(report, "ends_at")));
+        print(fmt::format(
+            "license {} of {} installed, good until {}",
+            cell(report, "id"),
+            cell(report, "customer"),
+            cell(report, "ends_at")
+        ));
     }
     return 0;
 }

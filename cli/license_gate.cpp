@@ -14,7 +14,8 @@ constexpr std::size_t largest_license_file = std::size_t{32} << 10U;  // more th
 }  // namespace
 
 license_refused::license_refused(const license_refusal& why, std::string text)
-    : error(error_kind::unlicensed, why.code, "no valid license: it " + why.why), text_(std::move(text))
+    : error(error_kind::unlicensed, why.code, "no valid license: it " + why.why)
+    , text_(std::move(text))
 {}
 
 license_result find_license(const config& values, bool development, const license_facts& known)
@@ -36,7 +37,8 @@ license_result find_license(const config& values, bool development, const licens
     if (known.document) look(*known.document);
     if (best) return std::move(*best);
     if (refused) return std::move(*refused);
-    return license_refusal{"license_missing", "is not there, and the registry holds no license", std::nullopt};
+    return license_refusal{
+        "license_missing", "is not there, and the registry holds no license", std::nullopt};
 }
 
 verified_license require_license(const config& values, bool development, const license_facts& known)

@@ -28,8 +28,8 @@ private:
     std::string text_;
 };
 
-// The file and the registry's row; of those that verify, the one that ends later. Else why none does (the file's reason, where
-// there is a file).
+// The file and the registry's row; of those that verify, the one that ends later. Else why none does (the
+// file's reason, where there is a file).
 license_result find_license(const config& values, bool development, const license_facts& known);
 
 // The same, or throws license_refused after the one log line `license.refused`.

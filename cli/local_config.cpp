@@ -15,7 +15,8 @@ constexpr auto development_file = "./leasehold.yaml";
 loaded_config load_local_config(const invocation& how)
 {
     config_sources from;
-    const auto named = how.config_file.empty() ? how.variable("LEASEHOLD_CONFIG").value_or("") : how.config_file;
+    const auto named =
+        how.config_file.empty() ? how.variable("LEASEHOLD_CONFIG").value_or("") : how.config_file;
     const bool is_here = how.development && std::filesystem::exists(development_file);
     from.file = is_here ? development_file : installed_file;
     if (!named.empty()) from.file = named;

@@ -6,8 +6,8 @@
 
 namespace leasehold::cli {
 
-// The configuration of local commands: --config, else LEASEHOLD_CONFIG, with --dev else ./leasehold.yaml, else
-// /etc/leasehold/leasehold.yaml. Errors: config_error.
+// The configuration of local commands: --config, else LEASEHOLD_CONFIG, with --dev else ./leasehold.yaml,
+// else /etc/leasehold/leasehold.yaml. Errors: config_error.
 loaded_config load_local_config(const invocation& how);
 
 // What the log shall show, from the configuration.

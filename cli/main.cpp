@@ -26,8 +26,10 @@ struct subcommand
 constexpr std::array subcommands{
     subcommand{"serve", "run control plane, router and agent gateway", &declare_serve},
     subcommand{"agent", "run the agent of one host", &declare_agent},
-    subcommand{"migrate", "bring registry, shared and tenant databases to this release's schema", &declare_migrate},
-    subcommand{"provision-bootstrap", "prepare broker and PostgreSQL servers, once", &declare_provision_bootstrap},
+    subcommand{
+        "migrate", "bring registry, shared and tenant databases to this release's schema", &declare_migrate},
+    subcommand{
+        "provision-bootstrap", "prepare broker and PostgreSQL servers, once", &declare_provision_bootstrap},
     subcommand{"config", "check, show or explain the configuration", &declare_config},
     subcommand{"license", "show, install or issue a license", &declare_license},
     subcommand{"doctor", "look at everything this installation depends on", &declare_doctor},
@@ -45,7 +47,8 @@ constexpr std::array subcommands{
 
 std::optional<std::string> variable(const std::string& name)
 {
-    const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody writes the environment
+    const char* value =
+        std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): nobody writes the environment
     if (value == nullptr) return std::nullopt;
     return value;
 }
@@ -73,7 +76,10 @@ milliseconds to_duration(const std::string& option, const std::string& text)
 class cli11_command final : public command
 {
 public:
-    cli11_command(CLI::App& app, std::function<int()>& chosen) : app_(app), chosen_(chosen) { app_.fallthrough(); }
+    cli11_command(CLI::App& app, std::function<int()>& chosen) : app_(app), chosen_(chosen)
+    {
+        app_.fallthrough();
+    }
 
     command& sub(const std::string& name, const std::string& about) override
     {
@@ -100,7 +106,9 @@ public:
     }
     void option(const std::string& name, std::optional<std::string>& into, const std::string& about) override
     {
-        app_.add_option_function<std::string>(name, [&into](const std::string& text) { into = text; }, about);
+        app_.add_option_function<std::string>(
+            name, [&into](const std::string& text) { into = text; }, about
+        );
     }
     void option(const std::string& name, std::optional<std::int64_t>& into, const std::string& about) override
     {
@@ -108,7 +116,8 @@ public:
             name,
             [&into, name](const std::string& text) {
                 int value = 0;
-                if (const auto bad = read_value(parse_scalar(text), value)) throw CLI::ValidationError(name, *bad);
+                if (const auto bad = read_value(parse_scalar(text), value))
+                    throw CLI::ValidationError(name, *bad);
                 into = value;
             },
             about
@@ -116,7 +125,9 @@ public:
     }
     void option(const std::string& name, std::vector<std::string>& into, const std::string& about) override
     {
-        app_.add_option_function<std::string>(name, [&into](const std::string& text) { into.push_back(text); }, about)
+        app_.add_option_function<std::string>(
+                name, [&into](const std::string& text) { into.push_back(text); }, about
+        )
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
             ->trigger_on_parse();
     }
@@ -126,7 +137,10 @@ public:
             name, [&into, name](const std::string& text) { into = to_duration(name, text); }, about
         );
     }
-    void flag(const std::string& name, bool& into, const std::string& about) override { app_.add_flag(name, into, about); }
+    void flag(const std::string& name, bool& into, const std::string& about) override
+    {
+        app_.add_flag(name, into, about);
+    }
     void require(const std::string& option) override { app_.get_option(option)->required(); }
 
     void runs(std::function<int()> work) override
@@ -145,17 +159,25 @@ private:
 
 void declare_globals(CLI::App& app, invocation& how)
 {
-    app.add_option("--config", how.config_file, "configuration file of local commands")->group("Local commands");
-    app.add_flag("--dev", how.development, "development: loopback only, development license accepted")->group("Local commands");
+    app.add_option("--config", how.config_file, "configuration file of local commands")
+        ->group("Local commands");
+    app.add_flag("--dev", how.development, "development: loopback only, development license accepted")
+        ->group("Local commands");
     app.add_option("--log-level", how.log_level, "debug, info, warn, error")->group("Local commands");
-    app.add_option("--server", how.server, "URL of the control plane (LEASEHOLD_SERVER)")->group("Commands over HTTP");
-    app.add_option("--key", how.key, "API key as env:NAME or file:PATH (LEASEHOLD_KEY)")->group("Commands over HTTP");
-    app.add_option("--ca", how.ca_file, "who signed the server's certificate (LEASEHOLD_CA)")->group("Commands over HTTP");
-    app.add_option("--tenant", how.tenant, "tenant as id, slug or tid (LEASEHOLD_TENANT)")->group("Commands over HTTP");
+    app.add_option("--server", how.server, "URL of the control plane (LEASEHOLD_SERVER)")
+        ->group("Commands over HTTP");
+    app.add_option("--key", how.key, "API key as env:NAME or file:PATH (LEASEHOLD_KEY)")
+        ->group("Commands over HTTP");
+    app.add_option("--ca", how.ca_file, "who signed the server's certificate (LEASEHOLD_CA)")
+        ->group("Commands over HTTP");
+    app.add_option("--tenant", how.tenant, "tenant as id, slug or tid (LEASEHOLD_TENANT)")
+        ->group("Commands over HTTP");
     app.add_option_function<std::string>(
-           "--timeout", [&how](const std::string& text) { how.timeout = to_duration("--timeout", text); },
+           "--timeout",
+           [&how](const std::string& text) { how.timeout = to_duration("--timeout", text); },
            "longest time for one request (default: 30s)"
-    )->group("Commands over HTTP");
+    )
+        ->group("Commands over HTTP");
     app.add_flag("--json", how.json, "the API's JSON on stdout, errors as problem documents");
     app.add_flag("--quiet", how.quiet, "no progress");
 }

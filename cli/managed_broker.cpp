@@ -12,12 +12,11 @@
 
 #include <array>
 #include <csignal>
-#include <filesystem>
-#include <thread>
-
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace leasehold::cli {
@@ -76,7 +75,8 @@ task<void> bring_up(const config& values, const managed_broker::teller& tell)
     if (!before.initialised) {
         if (std::filesystem::exists(file)) {
             throw error(
-                error_kind::conflict, "broker_keys_missing",
+                error_kind::conflict,
+                "broker_keys_missing",
                 fmt::format("the broker is new, but {} is there already: move it away", file.string())
             );
         }
@@ -86,7 +86,9 @@ task<void> bring_up(const config& values, const managed_broker::teller& tell)
     }
     if (!std::filesystem::exists(file)) {
         throw error(
-            error_kind::conflict, "broker_keys_missing", fmt::format("{} is not there, and the broker is sealed", file.string())
+            error_kind::conflict,
+            "broker_keys_missing",
+            fmt::format("{} is not there, and the broker is sealed", file.string())
         );
     }
     const auto keys = load_keys(file);
@@ -94,7 +96,11 @@ task<void> bring_up(const config& values, const managed_broker::teller& tell)
         const auto now = co_await setup->unseal(key);
         if (!now.sealed) co_return;
     }
-    throw error(error_kind::conflict, "broker_keys_missing", fmt::format("the keys in {} do not unseal it", file.string()));
+    throw error(
+        error_kind::conflict,
+        "broker_keys_missing",
+        fmt::format("the keys in {} do not unseal it", file.string())
+    );
 }
 
 }  // namespace
@@ -102,17 +108,33 @@ task<void> bring_up(const config& values, const managed_broker::teller& tell)
 managed_broker::managed_broker(const config& values, teller tell) : values_(values), tell_(std::move(tell))
 {
     switch (run(look(values))) {
-        case node_state::active:
-        case node_state::standby: return;
-        case node_state::sealed: throw error(error_kind::unavailable, "broker_sealed", "the broker is sealed, and was not started here");
-        case node_state::uninitialised:
-            throw error(error_kind::unavailable, "broker_uninitialised", "the broker is not initialised, and was not started here");
-        case node_state::unreachable: break;
-        default: throw error(error_kind::unavailable, "broker_unusable", "the broker does not answer as a broker does");
+    case node_state::active:
+    case node_state::standby:
+        return;
+    case node_state::sealed:
+        throw error(
+            error_kind::unavailable, "broker_sealed", "the broker is sealed, and was not started here"
+        );
+    case node_state::uninitialised:
+        throw error(
+            error_kind::unavailable,
+            "broker_uninitialised",
+            "the broker is not initialised, and was not started here"
+        );
+    case node_state::unreachable:
+        break;
+    default:
+        throw error(
+            error_kind::unavailable, "broker_unusable", "the broker does not answer as a broker does"
+        );
     }
     const auto& how = values.vault.bootstrap;
     if (how.config_file.empty() || !is_here(values)) {
-        throw error(error_kind::unavailable, "broker_unreachable", fmt::format("no broker answers at {}", values.vault.url.front()));
+        throw error(
+            error_kind::unavailable,
+            "broker_unreachable",
+            fmt::format("no broker answers at {}", values.vault.url.front())
+        );
     }
     start();
 }
@@ -158,14 +180,22 @@ void managed_broker::start()
         const auto deadline = std::chrono::steady_clock::now() + start_patience;
         while (run(look(values_)) == node_state::unreachable) {
             if (has_child_ended() || std::chrono::steady_clock::now() > deadline) {
-                throw error(error_kind::unavailable, "broker_start_failed", fmt::format("{} did not come up; see {}", how.binary, log));
+                throw error(
+                    error_kind::unavailable,
+                    "broker_start_failed",
+                    fmt::format("{} did not come up; see {}", how.binary, log)
+                );
             }
             std::this_thread::sleep_for(look_interval);
         }
         run(bring_up(values_, tell_));
         while (run(look(values_)) != node_state::active) {
             if (has_child_ended() || std::chrono::steady_clock::now() > deadline) {
-                throw error(error_kind::unavailable, "broker_start_failed", fmt::format("{} did not become active; see {}", how.binary, log));
+                throw error(
+                    error_kind::unavailable,
+                    "broker_start_failed",
+                    fmt::format("{} did not become active; see {}", how.binary, log)
+                );
             }
             std::this_thread::sleep_for(look_interval);
         }
@@ -188,7 +218,8 @@ void managed_broker::stop() noexcept
     if (child_ == 0) return;
     ::kill(child_, SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + stop_patience;
-    while (!has_child_ended() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(look_interval);
+    while (!has_child_ended() && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(look_interval);
     if (child_ != 0) {
         ::kill(child_, SIGKILL);
         ::waitpid(child_, nullptr, 0);

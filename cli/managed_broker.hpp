@@ -2,19 +2,18 @@
 
 #include <leasehold/base/config.hpp>
 
-#include <sys/types.h>
-
 #include <functional>
 #include <string>
+#include <sys/types.h>
 
 namespace leasehold::cli {
 
-// A broker on this machine for as long as `migrate` needs it (`--managed-broker`). One that runs is used and left alone; one
-// that nobody answers for is started as a child, on its first start initialised, and unsealed from vault.bootstrap.keys_file;
-// what was started here is stopped by the destructor, which waits until the port is free. A broker that somebody else started
-// is never unsealed. Blocking; one thread.
-// Errors: unavailable broker_sealed, broker_uninitialised, broker_unreachable, broker_unusable,
-// broker_start_failed; conflict broker_keys_missing.
+// A broker on this machine for as long as `migrate` needs it (`--managed-broker`). One that runs is used and
+// left alone; one that nobody answers for is started as a child, on its first start initialised, and unsealed
+// from vault.bootstrap.keys_file; what was started here is stopped by the destructor, which waits until the
+// port is free. A broker that somebody else started is never unsealed. Blocking; one thread. Errors:
+// unavailable broker_sealed, broker_uninitialised, broker_unreachable, broker_unusable, broker_start_failed;
+// conflict broker_keys_missing.
 class managed_broker
 {
 public:

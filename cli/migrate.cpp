@@ -52,7 +52,9 @@ class stopwatch
 public:
     [[nodiscard]] std::chrono::milliseconds elapsed() const
     {
-        return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun_);
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::chrono::steady_clock::now() - begun_
+        );
     }
 
 private:
@@ -67,9 +69,10 @@ void migrate_one(migrate_report& report, const std::string& chain, Work work)
     report.chain_done(chain, done, watch.elapsed());
 }
 
-// With no tenant nothing is asked of the broker; one that `migrate` manages is still made ready, so that the very first run
-// leaves a broker that provision-bootstrap can use.
-std::unique_ptr<managed_broker> ready_broker(const config& values, const wish& what, bool is_needed, migrate_report& report)
+// With no tenant nothing is asked of the broker; one that `migrate` manages is still made ready, so that the
+// very first run leaves a broker that provision-bootstrap can use.
+std::unique_ptr<managed_broker>
+ready_broker(const config& values, const wish& what, bool is_needed, migrate_report& report)
 {
     if (!what.managed_broker || !values.vault.enabled) return nullptr;
     if (!is_needed && values.vault.bootstrap.config_file.empty()) return nullptr;
@@ -84,7 +87,13 @@ std::unique_ptr<managed_broker> ready_broker(const config& values, const wish& w
     }
 }
 
-int migrate_tenants(const invocation& how, const config& values, const wish& what, const std::string& applied_by, migrate_report& report)
+int migrate_tenants(
+    const invocation& how,
+    const config& values,
+    const wish& what,
+    const std::string& applied_by,
+    migrate_report& report
+)
 {
     const stopwatch watch;
     std::unique_ptr<managed_broker> broker;  // stopped last: the fleet gives its leases back before
@@ -114,7 +123,8 @@ int migrate_tenants(const invocation& how, const config& values, const wish& wha
     migrations::fleet_settings settings;
     settings.applied_by = applied_by;
     settings.retries = values.migrations.target.retries;
-    if (values.migrations.parallel_per_server > 0) settings.default_parallel = values.migrations.parallel_per_server;
+    if (values.migrations.parallel_per_server > 0)
+        settings.default_parallel = values.migrations.parallel_per_server;
     if (what.parallel) settings.default_parallel = static_cast<int>(*what.parallel);
     settings.stop_requested = [] { return stop_requested.load(); };
     std::signal(SIGINT, &request_stop);
@@ -133,8 +143,10 @@ int migrate(const invocation& how, const wish& what)
     configure_log(values.log);
     const auto applied_by = "run:" + uuid::random().to_string();
     migrate_report report(how, !what.no_progress);
-    if (what.names("registry")) migrate_one(report, "registry", [&] { return control_plane::migrate_registry(values, applied_by); });
-    if (what.names("shared")) migrate_one(report, "shared", [&] { return control_plane::migrate_shared(values, applied_by); });
+    if (what.names("registry"))
+        migrate_one(report, "registry", [&] { return control_plane::migrate_registry(values, applied_by); });
+    if (what.names("shared"))
+        migrate_one(report, "shared", [&] { return control_plane::migrate_shared(values, applied_by); });
     if (!what.names("tenant")) return 0;
     if (values.multitenancy.enabled) return migrate_tenants(how, values, what, applied_by, report);
     migrate_one(report, "tenant", [&] { return control_plane::migrate_collapsed(values, applied_by); });
@@ -154,8 +166,10 @@ chain_status status_of(const migrations::chain& ours, const database::endpoint& 
     const auto connection = database::connect(where);
     const auto rows = migrations::load_version_rows(*connection, ours.which());
     const auto missing = migrations::missing_expands(ours, rows);
-    chain_status status{std::string(migrations::to_text(ours.which())), ours.version(), "current", !missing.empty()};
-    if (!missing.empty()) status.state = fmt::format("{} files to apply, from {}", missing.size(), missing.front()->name);
+    chain_status status{
+        std::string(migrations::to_text(ours.which())), ours.version(), "current", !missing.empty()};
+    if (!missing.empty())
+        status.state = fmt::format("{} files to apply, from {}", missing.size(), missing.front()->name);
     return status;
 }
 
@@ -164,7 +178,9 @@ std::vector<chain_status> all_states(const config& values)
     std::vector<chain_status> all;
     const auto registry_endpoint = registry::endpoint_of(values.registry, values.registry.migrate);
     all.push_back(status_of(migrations::registry_chain(), registry_endpoint));
-    all.push_back(status_of(migrations::shared_chain(), registry::shared_endpoint_of(values.registry, values.shared)));
+    all.push_back(
+        status_of(migrations::shared_chain(), registry::shared_endpoint_of(values.registry, values.shared))
+    );
     if (all.front().is_pending) return all;  // it cannot be asked for its tenants yet
     const auto ours = migrations::tenant_chain_of(values.migrations);
     if (!values.multitenancy.enabled) {
@@ -173,7 +189,8 @@ std::vector<chain_status> all_states(const config& values)
     }
     control_plane::fleet_migration fleet(values);
     const auto plan = fleet.plan();
-    chain_status tenants{"tenant", ours.version(), fmt::format("current ({})", plan.current), plan.pending != 0};
+    chain_status tenants{
+        "tenant", ours.version(), fmt::format("current ({})", plan.current), plan.pending != 0};
     if (plan.pending != 0) tenants.state = fmt::format("{} to do, {} current", plan.pending, plan.current);
     all.push_back(tenants);
     return all;
@@ -188,7 +205,9 @@ int status(const invocation& how)
     auto items = nlohmann::json::array();
     for (const auto& one : all) {
         pending = pending || one.is_pending;
-        items.push_back({{"chain", one.chain}, {"version", one.ours}, {"state", one.state}, {"pending", one.is_pending}});
+        items.push_back(
+            {{"chain", one.chain}, {"version", one.ours}, {"state", one.state}, {"pending", one.is_pending}}
+        );
         if (!how.json) print(fmt::format("{:<8}  {:04}  {}", one.chain, one.ours, one.state));
     }
     if (how.json) print_json({{"items", items}});
@@ -197,16 +216,23 @@ int status(const invocation& how)
 
 }  // namespace
 
-// Registry, shared and tenant databases to the schema of this release. Safe to repeat, and while the old release serves.
+// Registry, shared and tenant databases to the schema of this release. Safe to repeat, and while the old
+// release serves.
 void declare_migrate(command& at, const invocation& how)
 {
     const auto what = std::make_shared<wish>();
-    at.flag("--managed-broker", what->managed_broker, "start the broker of this machine when it is down, and stop it again");
+    at.flag(
+        "--managed-broker",
+        what->managed_broker,
+        "start the broker of this machine when it is down, and stop it again"
+    );
     at.option("--chain", what->chain, "only registry, shared or tenant");
     at.option("--parallel", what->parallel, "databases at one time, per server");
     at.flag("--no-progress", what->no_progress, "no line per database");
     at.subs_are_optional();
-    at.sub("status", "what is there to do; exit 8 if there is something").runs([&how] { return status(how); });
+    at.sub("status", "what is there to do; exit 8 if there is something").runs([&how] {
+        return status(how);
+    });
     at.runs([&how, what] { return migrate(how, *what); });
 }
 

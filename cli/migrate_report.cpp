@@ -9,12 +9,20 @@
 
 namespace leasehold::cli {
 
-void migrate_report::chain_done(const std::string& chain, const migrations::applied& done, std::chrono::milliseconds took)
+void migrate_report::chain_done(
+    const std::string& chain, const migrations::applied& done, std::chrono::milliseconds took
+)
 {
     const std::lock_guard lock(mutex_);
     if (how_.json) {
-        print_json({{"event", "chain"}, {"chain", chain}, {"before", done.version_before}, {"after", done.version_after},
-                    {"files", done.files}, {"ms", took.count()}});
+        print_json(
+            {{"event", "chain"},
+             {"chain", chain},
+             {"before", done.version_before},
+             {"after", done.version_after},
+             {"files", done.files},
+             {"ms", took.count()}}
+        );
     } else if (done.files == 0) {
         print(fmt::format("{:<8}  {:04}  current", chain, done.version_after));
     } else {
@@ -27,7 +35,14 @@ void migrate_report::no_tenants(const migrations::chain& ours)
 {
     const std::lock_guard lock(mutex_);
     if (how_.json) {
-        print_json({{"event", "summary"}, {"chain", "tenant"}, {"version", ours.version()}, {"current", 0}, {"migrated", 0}, {"failed", 0}});
+        print_json(
+            {{"event", "summary"},
+             {"chain", "tenant"},
+             {"version", ours.version()},
+             {"current", 0},
+             {"migrated", 0},
+             {"failed", 0}}
+        );
     } else {
         print(fmt::format("{:<8}  {:04}  no tenant yet", "tenant", ours.version()));
     }
@@ -54,9 +69,18 @@ void migrate_report::planned(const migrations::chain& ours, std::int64_t current
     const std::lock_guard lock(mutex_);
     pending_ = pending;
     if (how_.json) {
-        print_json({{"event", "plan"}, {"chain", "tenant"}, {"version", ours.version()}, {"current", current}, {"pending", pending}});
+        print_json(
+            {{"event", "plan"},
+             {"chain", "tenant"},
+             {"version", ours.version()},
+             {"current", current},
+             {"pending", pending}}
+        );
     } else if (pending != 0) {
-        note(how_, fmt::format("{:<8}  {:04}  {} to do, {} current", "tenant", ours.version(), pending, current));
+        note(
+            how_,
+            fmt::format("{:<8}  {:04}  {} to do, {} current", "tenant", ours.version(), pending, current)
+        );
     }
 }
 
@@ -67,12 +91,30 @@ void migrate_report::target_done(
     const std::lock_guard lock(mutex_);
     ++ended_;
     if (how_.json) {
-        print_json({{"event", "target"}, {"tenant", which.slug}, {"tid", which.tid}, {"server", which.server_name},
-                    {"database", which.database}, {"before", done.version_before}, {"after", done.version_after},
-                    {"ms", took.count()}});
+        print_json(
+            {{"event", "target"},
+             {"tenant", which.slug},
+             {"tid", which.tid},
+             {"server", which.server_name},
+             {"database", which.database},
+             {"before", done.version_before},
+             {"after", done.version_after},
+             {"ms", took.count()}}
+        );
     } else if (shows_progress_) {
-        note(how_, fmt::format("  [{}/{}] {:<24} {:<12} {:04} → {:04}  {} ms", ended_, pending_, which.slug, which.server_name,
-                               done.version_before, done.version_after, took.count()));
+        note(
+            how_,
+            fmt::format(
+                "  [{}/{}] {:<24} {:<12} {:04} → {:04}  {} ms",
+                ended_,
+                pending_,
+                which.slug,
+                which.server_name,
+                done.version_before,
+                done.version_after,
+                took.count()
+            )
+        );
     }
 }
 
@@ -84,11 +126,30 @@ void migrate_report::target_failed(const migrations::target& which, const std::e
     const std::lock_guard lock(mutex_);
     ++ended_;
     if (how_.json) {
-        print_json({{"event", "target"}, {"tenant", which.slug}, {"tid", which.tid}, {"server", which.server_name},
-                    {"database", which.database}, {"code", code}, {"detail", detail}, {"attempts", attempts}});
+        print_json(
+            {{"event", "target"},
+             {"tenant", which.slug},
+             {"tid", which.tid},
+             {"server", which.server_name},
+             {"database", which.database},
+             {"code", code},
+             {"detail", detail},
+             {"attempts", attempts}}
+        );
     } else {
-        note(how_, fmt::format("  [{}/{}] {:<24} {:<12} FAILED after {} attempts: {} ({})", ended_, pending_, which.slug,
-                               which.server_name, attempts, detail, code));
+        note(
+            how_,
+            fmt::format(
+                "  [{}/{}] {:<24} {:<12} FAILED after {} attempts: {} ({})",
+                ended_,
+                pending_,
+                which.slug,
+                which.server_name,
+                attempts,
+                detail,
+                code
+            )
+        );
     }
 }
 
@@ -98,8 +159,16 @@ void migrate_report::summary(
 {
     const std::lock_guard lock(mutex_);
     if (how_.json) {
-        print_json({{"event", "summary"}, {"chain", "tenant"}, {"version", ours.version()}, {"current", result.current},
-                    {"migrated", result.migrated}, {"failed", result.failed}, {"stopped", result.stopped}, {"ms", took.count()}});
+        print_json(
+            {{"event", "summary"},
+             {"chain", "tenant"},
+             {"version", ours.version()},
+             {"current", result.current},
+             {"migrated", result.migrated},
+             {"failed", result.failed},
+             {"stopped", result.stopped},
+             {"ms", took.count()}}
+        );
     } else if (result.migrated == 0 && result.failed == 0 && !result.stopped) {
         print(fmt::format("{:<8}  {:04}  current ({})", "tenant", ours.version(), result.current));
     } else {

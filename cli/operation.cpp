@@ -23,8 +23,15 @@ int list(const invocation& how)
     }
     table rows({"id", "kind", "tenant", "state", "percent", "created", "finished"});
     for (const auto& one : all.at("items")) {
-        rows.add({cell(one, "id"), cell(one, "kind"), cell(one, "tenant_id"), cell(one, "state"), cell(one, "percent"),
-                  cell(one, "created_at"), cell(one, "finished_at")});
+        rows.add(
+            {cell(one, "id"),
+             cell(one, "kind"),
+             cell(one, "tenant_id"),
+             cell(one, "state"),
+             cell(one, "percent"),
+             cell(one, "created_at"),
+             cell(one, "finished_at")}
+        );
     }
     print(rows.to_text());
     return 0;
@@ -38,13 +45,33 @@ int show(const invocation& how, const std::string& id)
         print_json(found);
         return 0;
     }
-    print_members(found, {"id", "kind", "tenant_id", "state", "percent", "waiting_for", "error", "result", "created_by",
-                          "created_at", "started_at", "finished_at"});
+    print_members(
+        found,
+        {"id",
+         "kind",
+         "tenant_id",
+         "state",
+         "percent",
+         "waiting_for",
+         "error",
+         "result",
+         "created_by",
+         "created_at",
+         "started_at",
+         "finished_at"}
+    );
     table rows({"step", "state", "attempts", "started", "finished", "error"});
     for (const auto& step : found.value("steps", json::array())) {
-        const auto why = step.contains("error") && step["error"].is_object() ? cell(step["error"], "detail") : "";
-        rows.add({cell(step, "name"), cell(step, "state"), cell(step, "attempts"), cell(step, "started_at"),
-                  cell(step, "finished_at"), why});
+        const auto why =
+            step.contains("error") && step["error"].is_object() ? cell(step["error"], "detail") : "";
+        rows.add(
+            {cell(step, "name"),
+             cell(step, "state"),
+             cell(step, "attempts"),
+             cell(step, "started_at"),
+             cell(step, "finished_at"),
+             why}
+        );
     }
     print(rows.to_text());
     return 0;

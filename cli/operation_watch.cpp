@@ -41,7 +41,9 @@ std::string duration_of(const json& of)
     const auto begun = time_of(of, "started_at");
     const auto ended = time_of(of, "finished_at");
     if (!begun || !ended) return {};
-    return fmt::format("{} ms", std::chrono::duration_cast<std::chrono::milliseconds>(*ended - *begun).count());
+    return fmt::format(
+        "{} ms", std::chrono::duration_cast<std::chrono::milliseconds>(*ended - *begun).count()
+    );
 }
 
 // Tells what changed since the last look.
@@ -58,9 +60,17 @@ public:
             const auto state = step.value("state", "");
             if (state != "done" && state != "failed") continue;
             if (!told_.insert(name + " " + state).second) continue;
-            const auto& why = step.contains("error") && step["error"].is_object() ? step["error"].value("detail", "") : "";
-            note(how_, fmt::format("  {:<32} {:>10}{}", name, state == "done" ? duration_of(step) : state,
-                                   why.empty() || state == "done" ? "" : "  " + why));
+            const auto& why =
+                step.contains("error") && step["error"].is_object() ? step["error"].value("detail", "") : "";
+            note(
+                how_,
+                fmt::format(
+                    "  {:<32} {:>10}{}",
+                    name,
+                    state == "done" ? duration_of(step) : state,
+                    why.empty() || state == "done" ? "" : "  " + why
+                )
+            );
         }
         const auto waits = cell(operation, "waiting_for");
         if (operation.value("state", "") == "waiting" && told_.insert("waiting for " + waits).second) {

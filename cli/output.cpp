@@ -8,7 +8,6 @@
 
 #include <cstdio>
 #include <filesystem>
-
 #include <unistd.h>
 
 namespace leasehold::cli {
@@ -68,7 +67,8 @@ std::string cell(const nlohmann::json& of, const std::string& member)
 {
     const auto found = of.find(member);
     if (found == of.end() || found->is_null()) return "-";
-    if (found->is_string()) return found->get_ref<const std::string&>().empty() ? "-" : found->get<std::string>();
+    if (found->is_string())
+        return found->get_ref<const std::string&>().empty() ? "-" : found->get<std::string>();
     if (found->is_array()) {
         std::string all;
         for (const auto& item : *found) {
@@ -95,7 +95,9 @@ secret_output::secret_output(const std::optional<std::string>& out)
     if (!out) {
         if (::isatty(STDOUT_FILENO) == 1) return;
         throw error(
-            error_kind::invalid, "secret_needs_out", "the secret is shown once, and the standard output is no terminal"
+            error_kind::invalid,
+            "secret_needs_out",
+            "the secret is shown once, and the standard output is no terminal"
         );
     }
     if (*out == "-") return;
@@ -105,7 +107,11 @@ secret_output::secret_output(const std::optional<std::string>& out)
     }
     const auto folder = std::filesystem::absolute(*out).parent_path();
     if (::access(folder.c_str(), W_OK) != 0) {
-        throw error(error_kind::unavailable, "file_unreadable", folder.string() + " is no folder that can be written to");
+        throw error(
+            error_kind::unavailable,
+            "file_unreadable",
+            folder.string() + " is no folder that can be written to"
+        );
     }
     file_ = *out;
 }

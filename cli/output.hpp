@@ -23,8 +23,8 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-void print(std::string_view text);           // stdout, with a newline
-void print_json(const nlohmann::json& what);  // one line on stdout
+void print(std::string_view text);                        // stdout, with a newline
+void print_json(const nlohmann::json& what);              // one line on stdout
 void note(const invocation& how, std::string_view text);  // stderr, with a newline; nothing with --quiet
 
 // A member as a cell: texts as they are, what is missing as "-".
@@ -32,7 +32,8 @@ std::string cell(const nlohmann::json& of, const std::string& member);
 // Names and values below each other; members that are missing or null are left out.
 void print_members(const nlohmann::json& of, const std::vector<std::string>& members);
 
-// Where a new secret goes: to --out FILE (0600, never over another file), to stdout if that is a terminal or asked for with
+// Where a new secret goes: to --out FILE (0600, never over another file), to stdout if that is a terminal or
+// asked for with
 // "--out -". Made before the secret is: a secret nobody can take would be lost.
 // Errors: invalid secret_needs_out; conflict file_exists.
 class secret_output

@@ -22,14 +22,20 @@ constexpr auto metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 class probes::nobody final : public http::authenticator, public http::authorizer
 {
 public:
-    task<std::shared_ptr<const http::principal>> authenticate(const http::context&) override { co_return nullptr; }
-    task<std::shared_ptr<const http::authorization>> authorize(const http::context&, const http::permission&) override
+    task<std::shared_ptr<const http::principal>> authenticate(const http::context&) override
+    {
+        co_return nullptr;
+    }
+    task<std::shared_ptr<const http::authorization>>
+    authorize(const http::context&, const http::permission&) override
     {
         throw error(error_kind::forbidden, "forbidden", "nothing here is for anybody in particular");
     }
 };
 
-probes::probes(const metrics_config& values, looker look) : look_(std::move(look)), nobody_(std::make_unique<nobody>())
+probes::probes(const metrics_config& values, looker look)
+    : look_(std::move(look))
+    , nobody_(std::make_unique<nobody>())
 {
     if (!values.token_file.empty()) token_ = load_secret_line(values.token_file);
     routes_ = std::make_unique<http::routes>(*nobody_, *nobody_);
@@ -62,7 +68,8 @@ void probes::mount()
     routes_->get("/readyz", http::open_to_all, show_readiness).quiet();
 }
 
-// Without a token the listener is on loopback only (the configuration sees to that), and whoever is there may know.
+// Without a token the listener is on loopback only (the configuration sees to that), and whoever is there may
+// know.
 bool probes::may_see_causes(const http::context& ctx) const
 {
     if (token_.empty()) return true;
@@ -73,7 +80,9 @@ bool probes::may_see_causes(const http::context& ctx) const
 void probes::require_token(const http::context& ctx) const
 {
     if (may_see_causes(ctx)) return;
-    throw error(error_kind::unauthenticated, "credential_missing", "metrics need the token of metrics.token_file");
+    throw error(
+        error_kind::unauthenticated, "credential_missing", "metrics need the token of metrics.token_file"
+    );
 }
 
 // The verdict is kept for 2 s; who asks while it is being made gets the one before.
@@ -108,7 +117,9 @@ task<http::reply> probes::readiness(const http::context& ctx)
     if (may_see_causes(ctx)) {
         auto& checks = body["checks"] = nlohmann::json::array();
         for (const auto& one : verdict_) {
-            checks.push_back({{"name", one.name}, {"ok", one.is_ok}, {"needed", one.is_needed}, {"detail", one.detail}});
+            checks.push_back(
+                {{"name", one.name}, {"ok", one.is_ok}, {"needed", one.is_needed}, {"detail", one.detail}}
+            );
         }
     }
     co_return http::json_reply(is_ready ? 200 : 503, body.dump() + "\n");

@@ -16,8 +16,8 @@
 
 namespace leasehold::cli {
 
-// The metrics listener: /metrics, /healthz, /readyz, and nothing else; on a lane of its own, so that it answers whatever the
-// others do. Made, started and drained by the main thread.
+// The metrics listener: /metrics, /healthz, /readyz, and nothing else; on a lane of its own, so that it
+// answers whatever the others do. Made, started and drained by the main thread.
 class probes
 {
 public:

@@ -28,7 +28,8 @@ secret<std::string> token_of(const invocation& how, const wish& what, const conf
     if (given && !given->empty()) return secret<std::string>::take(std::move(*given));
     const auto& file = values.vault.bootstrap.token_file;
     if (!file.empty()) return load_secret_line(file);
-    throw usage_error("no token for the broker: --bao-token env:NAME, file:PATH or -, else BAO_TOKEN, else vault.bootstrap.token_file");
+    throw usage_error("no token for the broker: --bao-token env:NAME, file:PATH or -, else BAO_TOKEN, else "
+                      "vault.bootstrap.token_file");
 }
 
 int bootstrap(const invocation& how, const wish& what)
@@ -60,8 +61,16 @@ void declare_provision_bootstrap(command& at, const invocation& how)
     const auto what = std::make_shared<wish>();
     at.option("--server", what->server, "only this one of provisioning.servers");
     at.option("--bao-addr", what->bao_address, "URL of the broker (default: vault.url)");
-    at.option("--bao-token", what->bao_token, "env:NAME, file:PATH or - for the standard input; never the token itself");
-    at.option("--issue-identities", what->identities, "folder for role and secret ids (default: the configured files)");
+    at.option(
+        "--bao-token",
+        what->bao_token,
+        "env:NAME, file:PATH or - for the standard input; never the token itself"
+    );
+    at.option(
+        "--issue-identities",
+        what->identities,
+        "folder for role and secret ids (default: the configured files)"
+    );
     at.runs([&how, what] { return bootstrap(how, *what); });
 }
 

@@ -10,7 +10,10 @@ struct readiness_check
 {
     readiness_check() = default;
     readiness_check(std::string what, bool ok, bool needed, std::string text)
-        : name(std::move(what)), is_ok(ok), is_needed(needed), detail(std::move(text))
+        : name(std::move(what))
+        , is_ok(ok)
+        , is_needed(needed)
+        , detail(std::move(text))
     {}
 
     std::string name;

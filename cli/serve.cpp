@@ -35,9 +35,10 @@ void refuse(std::vector<config_problem> problems)
     if (!problems.empty()) throw config_error(std::move(problems));
 }
 
-// A router is made from a tenancy, which only a verified license makes multi-tenant. A control plane alone starts without
-// one: whoever is to install a license needs it.
-std::optional<tenancy> allowed_tenancy(const config& values, serve_role role, bool development, const license_facts& known)
+// A router is made from a tenancy, which only a verified license makes multi-tenant. A control plane alone
+// starts without one: whoever is to install a license needs it.
+std::optional<tenancy>
+allowed_tenancy(const config& values, serve_role role, bool development, const license_facts& known)
 {
     if (role == serve_role::control_plane) return std::nullopt;
     if (!values.multitenancy.enabled) return tenancy(single_tenant{});
@@ -80,19 +81,27 @@ int serve(const invocation& how, const std::string& role_text)
     const auto& values = loaded.values;
     configure_log(values.log);
 
-    // In this order: a missing broker file must not hide that there is no license, and no listener opens before both are known.
+    // In this order: a missing broker file must not hide that there is no license, and no listener opens
+    // before both are known.
     auto problems = check_files(values);
-    const auto of_broker = std::stable_partition(problems.begin(), problems.end(), [](const auto& one) { return !is_of_broker(one); });
+    const auto of_broker = std::stable_partition(problems.begin(), problems.end(), [](const auto& one) {
+        return !is_of_broker(one);
+    });
     if (of_broker != problems.begin()) refuse(problems);
-    const auto facts = role == serve_role::router ? load_installation_as_router(values) : load_installation(values);
+    const auto facts =
+        role == serve_role::router ? load_installation_as_router(values) : load_installation(values);
     auto allowed = allowed_tenancy(values, role, how.development, facts.license);
     refuse(problems);
     const auto keys = load_hmac_keys(values, facts.is_new && role != serve_role::router);
     if (!secrets_are_locked()) log::warn("secrets.not_locked", {{"fix", "raise LimitMEMLOCK (ulimit -l)"}});
 
     serving parts(values, keys, role, std::move(allowed), how.development);
-    log::info("serve.started", {{"version", LEASEHOLD_VERSION}, {"role", role_text},
-                                {"mode", values.multitenancy.enabled ? "multi-tenant" : "single-tenant"}});
+    log::info(
+        "serve.started",
+        {{"version", LEASEHOLD_VERSION},
+         {"role", role_text},
+         {"mode", values.multitenancy.enabled ? "multi-tenant" : "single-tenant"}}
+    );
     int got = signals.next();
     for (; got == SIGHUP; got = signals.next()) reload(how, loaded, parts);
     log::info("serve.stopping", {{"signal", got}});

@@ -37,8 +37,16 @@ int list(const invocation& how)
     }
     table rows({"name", "region", "jurisdiction", "state", "version", "tenants", "budget", "preflight"});
     for (const auto& one : all.at("items")) {
-        rows.add({cell(one, "name"), cell(one, "region"), cell(one, "jurisdiction"), cell(one, "state"),
-                  cell(one, "version"), cell(one, "tenants"), cell(one, "connection_budget"), preflight_summary(one)});
+        rows.add(
+            {cell(one, "name"),
+             cell(one, "region"),
+             cell(one, "jurisdiction"),
+             cell(one, "state"),
+             cell(one, "version"),
+             cell(one, "tenants"),
+             cell(one, "connection_budget"),
+             preflight_summary(one)}
+        );
     }
     print(rows.to_text());
     return 0;
@@ -52,14 +60,31 @@ int show(const invocation& how, const std::string& named)
         print_json(found);
         return 0;
     }
-    print_members(found, {"name", "id", "addresses", "region", "jurisdiction", "state", "version", "tenants", "max_tenants",
-                          "connection_budget", "accepted"});
+    print_members(
+        found,
+        {"name",
+         "id",
+         "addresses",
+         "region",
+         "jurisdiction",
+         "state",
+         "version",
+         "tenants",
+         "max_tenants",
+         "connection_budget",
+         "accepted"}
+    );
     table rows({"check", "ok", "found", "want", "fix"});
     const auto findings = found.value("preflight", json::array());
     for (const auto& one : findings) {
         const bool ok = one.value("ok", false);
-        rows.add({cell(one, "check"), ok ? "yes" : (one.value("accepted", false) ? "accepted" : "NO"), cell(one, "found"),
-                  cell(one, "want"), ok ? "" : cell(one, "fix")});
+        rows.add(
+            {cell(one, "check"),
+             ok ? "yes" : (one.value("accepted", false) ? "accepted" : "NO"),
+             cell(one, "found"),
+             cell(one, "want"),
+             ok ? "" : cell(one, "fix")}
+        );
     }
     if (!findings.empty()) print(rows.to_text());
     return 0;

@@ -10,9 +10,13 @@ constexpr std::chrono::seconds probe_patience(2);
 
 }  // namespace
 
-serving::serving(const config& values, const hmac_keys& keys, serve_role role, std::optional<tenancy> how, bool development)
-    : values_(values), keys_(keys), dependencies_(values, how.has_value(), role != serve_role::router),
-      probes_(std::make_unique<probes>(values.metrics, [this] { return look(); }))
+serving::serving(
+    const config& values, const hmac_keys& keys, serve_role role, std::optional<tenancy> how, bool development
+)
+    : values_(values)
+    , keys_(keys)
+    , dependencies_(values, how.has_value(), role != serve_role::router)
+    , probes_(std::make_unique<probes>(values.metrics, [this] { return look(); }))
 {
     log::info("metrics.listening", {{"address", probes_->bound().to_string()}});
     try {
@@ -37,10 +41,13 @@ void serving::start_router(tenancy how, bool development)
     settings.is_development = development;
     router_ = std::make_unique<router::router>(std::move(how), values_, keys_, settings);
     router_->start();
-    for (const auto& one : router_->listening()) log::info("router.listening", {{"address", one.to_string()}});
+    for (const auto& one : router_->listening())
+        log::info("router.listening", {{"address", one.to_string()}});
     gateway_ = std::make_unique<router::agents::gateway>(router_->gateway(), values_, keys_);
     gateway_->start();
-    router_->on_drain([this] { run_on(router_->gateway().context(), gateway_->drain(values_.limits.drain_timeout)); });
+    router_->on_drain([this] {
+        run_on(router_->gateway().context(), gateway_->drain(values_.limits.drain_timeout));
+    });
     log::info("agents.listening", {{"address", gateway_->bound().to_string()}});
 }
 
@@ -74,7 +81,8 @@ task<std::vector<readiness_check>> serving::look()
 {
     auto all = co_await dependencies_.look();
     if (router_) {
-        for (const auto& one : router_->readiness()) all.emplace_back(one.name, one.is_ready, true, one.detail);
+        for (const auto& one : router_->readiness())
+            all.emplace_back(one.name, one.is_ready, true, one.detail);
     }
     if (control_plane_) all.emplace_back("control_plane", control_plane_->is_ready(), true, "");
     co_return all;

@@ -16,20 +16,34 @@
 
 namespace leasehold::cli {
 
-enum class serve_role : std::uint8_t { all, control_plane, router };
+enum class serve_role : std::uint8_t
+{
+    all,
+    control_plane,
+    router
+};
 
-// The parts of one serving process, in the order of their lives: metrics listener, router, agent gateway, control plane; drained
-// the other way round. Made, started and drained by the main thread. What the references name outlives it.
+// The parts of one serving process, in the order of their lives: metrics listener, router, agent gateway,
+// control plane; drained the other way round. Made, started and drained by the main thread. What the
+// references name outlives it.
 class serving
 {
 public:
-    // Starts everything; what fails takes down again what had begun. `how` is there where the role has a router.
-    serving(const config& values, const hmac_keys& keys, serve_role role, std::optional<tenancy> how, bool development);
+    // Starts everything; what fails takes down again what had begun. `how` is there where the role has a
+    // router.
+    serving(
+        const config& values,
+        const hmac_keys& keys,
+        serve_role role,
+        std::optional<tenancy> how,
+        bool development
+    );
     ~serving();
     serving(const serving&) = delete;
     serving& operator=(const serving&) = delete;
 
-    // Readiness 503; the API's requests and operations, then the agents', then sessions; leases and rows given back.
+    // Readiness 503; the API's requests and operations, then the agents', then sessions; leases and rows
+    // given back.
     void drain();
     // Reads every certificate and key again. Errors: invalid tls_files_unusable; the old ones stay.
     void reload_tls();

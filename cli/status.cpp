@@ -20,8 +20,14 @@ void declare_status(command& at, const invocation& how)
         table routers({"router", "role", "address", "version", "applied", "seen"});
         const auto all = status.value("routers", nlohmann::json::array());
         for (const auto& one : all) {
-            routers.add({cell(one, "id"), cell(one, "role"), cell(one, "address"), cell(one, "version"),
-                         cell(one, "applied_change"), cell(one, "seen_at")});
+            routers.add(
+                {cell(one, "id"),
+                 cell(one, "role"),
+                 cell(one, "address"),
+                 cell(one, "version"),
+                 cell(one, "applied_change"),
+                 cell(one, "seen_at")}
+            );
         }
         if (!all.empty()) print(routers.to_text());
         return 0;

@@ -4,7 +4,8 @@
 
 namespace leasehold::cli {
 
-// SIGTERM, SIGINT and SIGHUP wait for next() instead of interrupting anybody. Made before the first thread, which inherit it.
+// SIGTERM, SIGINT and SIGHUP wait for next() instead of interrupting anybody. Made before the first thread,
+// which inherit it.
 class stop_signals
 {
 public:
@@ -21,7 +22,8 @@ public:
     [[nodiscard]] int next() const
     {
         int got = 0;
-        while (::sigwait(&set_, &got) != 0) {}
+        while (::sigwait(&set_, &got) != 0) {
+        }
         return got;
     }
     // From here on a second signal ends the process at once: for whoever does not want to wait for the drain.

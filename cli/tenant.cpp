@@ -39,7 +39,8 @@ struct wish
 void refuse_url(const wish& what)
 {
     if (what.server && what.server->find("://") != std::string::npos) {
-        throw usage_error("here --server names a PostgreSQL server; the control plane's URL stands before the command, or in LEASEHOLD_SERVER");
+        throw usage_error("here --server names a PostgreSQL server; the control plane's URL stands before "
+                          "the command, or in LEASEHOLD_SERVER");
     }
 }
 
@@ -50,7 +51,8 @@ int list(const invocation& how, const wish& what)
     std::string query;
     if (what.state) query = "state=" + encode_query(*what.state);
     if (what.server) {
-        query += (query.empty() ? "" : "&") + std::string("server_id=") + find_server(server, *what.server).at("id").get<std::string>();
+        query += (query.empty() ? "" : "&") + std::string("server_id=") +
+                 find_server(server, *what.server).at("id").get<std::string>();
     }
     const auto all = server.list("/tenants", query);
     if (how.json) {
@@ -60,8 +62,14 @@ int list(const invocation& how, const wish& what)
     table rows({"slug", "name", "state", "tid", "database", "id"});
     for (const auto& one : all.at("items")) {
         const auto placed = one.contains("placement") && one["placement"].is_object();
-        rows.add({cell(one, "slug"), cell(one, "name"), cell(one, "state"), cell(one, "tid"),
-                  placed ? cell(one["placement"], "database") : "-", cell(one, "id")});
+        rows.add(
+            {cell(one, "slug"),
+             cell(one, "name"),
+             cell(one, "state"),
+             cell(one, "tid"),
+             placed ? cell(one["placement"], "database") : "-",
+             cell(one, "id")}
+        );
     }
     print(rows.to_text());
     return 0;
@@ -90,9 +98,11 @@ int create(const invocation& how, const wish& what)
     if (what.server) body["server_id"] = find_server(server, *what.server).at("id");
     for (const auto& limit : what.limits) {
         const auto equals = limit.find('=');
-        if (equals == std::string::npos) throw usage_error(fmt::format("--limit {} is not of the form NAME=NUMBER", limit));
+        if (equals == std::string::npos)
+            throw usage_error(fmt::format("--limit {} is not of the form NAME=NUMBER", limit));
         const auto value = json::parse(limit.substr(equals + 1), nullptr, false);
-        if (!value.is_number_integer()) throw usage_error(fmt::format("--limit {}: the value is no whole number", limit));
+        if (!value.is_number_integer())
+            throw usage_error(fmt::format("--limit {}: the value is no whole number", limit));
         body["limits"][limit.substr(0, equals)] = value;
     }
     return follow(server, how, what, json::parse(server.post("/tenants", body)));
@@ -107,8 +117,20 @@ int show(const invocation& how, const wish& what)
         print_json(found);
         return 0;
     }
-    print_members(found, {"slug", "name", "id", "tid", "state", "edition", "limits", "settings", "generation", "created_at",
-                          "created_by"});
+    print_members(
+        found,
+        {"slug",
+         "name",
+         "id",
+         "tid",
+         "state",
+         "edition",
+         "limits",
+         "settings",
+         "generation",
+         "created_at",
+         "created_by"}
+    );
     if (found.contains("placement") && found["placement"].is_object()) {
         print_members(found["placement"], {"server_id", "tier", "database", "schema", "generation", "state"});
     }
@@ -140,16 +162,20 @@ int resume(const invocation& how, const wish& what)
 {
     api server(how);
     const auto tenant = choose_tenant(server, how, what.tenant);
-    return follow(server, how, what, json::parse(server.post("/tenants/" + tenant.id + "/resume", json::object())));
+    return follow(
+        server, how, what, json::parse(server.post("/tenants/" + tenant.id + "/resume", json::object()))
+    );
 }
 
 int remove(const invocation& how, const wish& what)
 {
-    if (!what.confirm) throw usage_error("a tenant is deleted with all its data: repeat its slug as --confirm SLUG");
+    if (!what.confirm)
+        throw usage_error("a tenant is deleted with all its data: repeat its slug as --confirm SLUG");
     api server(how);
     const auto tenant = choose_tenant(server, how, what.tenant);
     json body{{"confirm", *what.confirm}};
-    if (what.grace) body["grace_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(*what.grace).count();
+    if (what.grace)
+        body["grace_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(*what.grace).count();
     return follow(server, how, what, json::parse(server.post("/tenants/" + tenant.id + "/delete", body)));
 }
 

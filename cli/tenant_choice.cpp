@@ -29,7 +29,8 @@ json find(api& at, const std::string& named)
     if (tenant_id::parse(named)) return json::parse(at.get("/tenants/" + named));
     const auto short_name = named.rfind("t_", 0) == 0 ? named.substr(2) : named;
     bool is_denied = false;
-    for (const auto& [member, text] : {std::pair<std::string, std::string>{"slug", named}, {"tid", short_name}}) {
+    for (const auto& [member, text] :
+         {std::pair<std::string, std::string>{"slug", named}, {"tid", short_name}}) {
         try {
             if (auto found = find_by(at, member, text)) return std::move(*found);
         } catch (const error& failed) {
@@ -37,7 +38,8 @@ json find(api& at, const std::string& named)
             is_denied = true;
         }
     }
-    if (is_denied) throw error(error_kind::forbidden, "tenant_access_denied", "this key belongs to another tenant");
+    if (is_denied)
+        throw error(error_kind::forbidden, "tenant_access_denied", "this key belongs to another tenant");
     throw error(error_kind::not_found, "tenant_not_found", fmt::format("there is no tenant '{}'", named));
 }
 

@@ -28,8 +28,16 @@ int list(const invocation& how)
     }
     table rows({"id", "label", "state", "uses", "expires", "approval", "cidr", "last used"});
     for (const auto& one : all.at("items")) {
-        rows.add({cell(one, "id"), cell(one, "label"), cell(one, "state"), cell(one, "uses") + "/" + cell(one, "max_uses"),
-                  cell(one, "expires_at"), cell(one, "approval"), cell(one, "cidr"), cell(one, "last_used_at")});
+        rows.add(
+            {cell(one, "id"),
+             cell(one, "label"),
+             cell(one, "state"),
+             cell(one, "uses") + "/" + cell(one, "max_uses"),
+             cell(one, "expires_at"),
+             cell(one, "approval"),
+             cell(one, "cidr"),
+             cell(one, "last_used_at")}
+        );
     }
     print(rows.to_text());
     return 0;
@@ -53,12 +61,14 @@ int create(const invocation& how, const wish& what)
     const auto tenant = choose_tenant(server, how);
     json body{{"label", what.label.empty() ? "cli" : what.label}};
     if (what.uses) body["max_uses"] = *what.uses;
-    if (what.ttl) body["expires_in_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(*what.ttl).count();
+    if (what.ttl)
+        body["expires_in_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(*what.ttl).count();
     if (what.approval) body["approval"] = *what.approval;
     if (what.cidr) body["cidr"] = *what.cidr;
     for (const auto& tag : what.tags) {
         const auto equals = tag.find('=');
-        if (equals == std::string::npos) throw usage_error(fmt::format("--tag {} is not of the form NAME=VALUE", tag));
+        if (equals == std::string::npos)
+            throw usage_error(fmt::format("--tag {} is not of the form NAME=VALUE", tag));
         body["tags"][tag.substr(0, equals)] = tag.substr(equals + 1);
     }
     auto made = json::parse(server.post(path_of(tenant), body));
@@ -68,7 +78,15 @@ int create(const invocation& how, const wish& what)
         print_json(made);
         return 0;
     }
-    note(how, fmt::format("token {} for {} uses, until {}", cell(made, "id"), cell(made, "max_uses"), cell(made, "expires_at")));
+    note(
+        how,
+        fmt::format(
+            "token {} for {} uses, until {}",
+            cell(made, "id"),
+            cell(made, "max_uses"),
+            cell(made, "expires_at")
+        )
+    );
     if (out.is_file()) {
         note(how, fmt::format("written to {}", out.file()));
     } else {
@@ -86,8 +104,21 @@ int show(const invocation& how, const std::string& id)
         print_json(found);
         return 0;
     }
-    print_members(found, {"id", "label", "state", "uses", "max_uses", "expires_at", "approval", "cidr", "tags", "created_by",
-                          "created_at", "last_used_at"});
+    print_members(
+        found,
+        {"id",
+         "label",
+         "state",
+         "uses",
+         "max_uses",
+         "expires_at",
+         "approval",
+         "cidr",
+         "tags",
+         "created_by",
+         "created_at",
+         "last_used_at"}
+    );
     return 0;
 }
 
@@ -102,7 +133,9 @@ int revoke(const invocation& how, const std::string& id, bool with_hosts)
         return 0;
     }
     const auto joined = answer.value("hosts_joined", std::int64_t{0});
-    print(fmt::format("revoked; {} hosts joined with it and {}", joined, with_hosts ? "are revoked too" : "stay"));
+    print(fmt::format(
+        "revoked; {} hosts joined with it and {}", joined, with_hosts ? "are revoked too" : "stay"
+    ));
     return 0;
 }
 

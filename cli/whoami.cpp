@@ -18,7 +18,10 @@ void declare_whoami(command& at, const invocation& how)
         }
         print_members(who, {"kind", "id", "name", "role", "platform_role", "expires_at"});
         for (const auto& tenant : who.value("tenants", nlohmann::json::array())) {
-            print("tenant         " + cell(tenant, "slug") + " (" + cell(tenant, "id") + "), " + cell(tenant, "role"));
+            print(
+                "tenant         " + cell(tenant, "slug") + " (" + cell(tenant, "id") + "), " +
+                cell(tenant, "role")
+            );
         }
         return 0;
     });

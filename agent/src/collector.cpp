@@ -35,8 +35,12 @@ std::string load_sent(const std::filesystem::path& file)
 }  // namespace
 
 collector::collector(const agent_config& config, spool& into, std::filesystem::path sent_file)
-    : config_(config), into_(into), sent_file_(std::move(sent_file)), machine_(read_machine()),
-      instance_(uuid::random().to_string()), packages_sent_(load_sent(sent_file_))
+    : config_(config)
+    , into_(into)
+    , sent_file_(std::move(sent_file))
+    , machine_(read_machine())
+    , instance_(uuid::random().to_string())
+    , packages_sent_(load_sent(sent_file_))
 {
     json detail;
     detail["version"] = LEASEHOLD_VERSION;
@@ -123,7 +127,8 @@ json collector::heartbeat(bool with_metrics) const
     body["metrics"] = json::object();
     if (with_metrics) {
         for (const auto& [name, value] : collect_metrics()) body["metrics"][name] = value;
-        if (clock_error_) body["metrics"]["clock_error_seconds"] = static_cast<double>(clock_error_->count()) / 1000;
+        if (clock_error_)
+            body["metrics"]["clock_error_seconds"] = static_cast<double>(clock_error_->count()) / 1000;
     }
     body["spool"]["bytes"] = into_.bytes();
     body["spool"]["dropped"] = into_.dropped_in_all();

@@ -17,8 +17,8 @@
 
 namespace leasehold::agent {
 
-// Decides what is collected when, and puts it into the spool. Reads files of /proc, /etc and dpkg: some milliseconds,
-// on the agent's own loop, where nobody else waits. Owner and thread: the agent's loop.
+// Decides what is collected when, and puts it into the spool. Reads files of /proc, /etc and dpkg: some
+// milliseconds, on the agent's own loop, where nobody else waits. Owner and thread: the agent's loop.
 class collector
 {
 public:

@@ -4,12 +4,11 @@
 #include <leasehold/base/file.hpp>
 #include <leasehold/http/client.hpp>
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <functional>
 #include <set>
 #include <string_view>
+#include <sys/stat.h>
 #include <utility>
 #include <vector>
 
@@ -53,9 +52,11 @@ complaint read_labels(agent_config& into, const yaml_node& from)
         std::string text;
         if (auto bad = read_value(value, text)) return bad;
         if (key.text.empty() || key.text.size() > 63 || text.size() > 255) {
-            return "has a label whose name is empty or longer than 63 bytes, or whose text is longer than 255";
+            return "has a label whose name is empty or longer than 63 bytes, or whose text is longer than "
+                   "255";
         }
-        if (!labels.emplace(key.text, std::move(text)).second) return "names the label " + key.text + " twice";
+        if (!labels.emplace(key.text, std::move(text)).second)
+            return "names the label " + key.text + " twice";
     }
     into.host.labels = std::move(labels);
     return {};
@@ -95,21 +96,30 @@ const std::vector<key_row>& keys()
         {"security.enrollment_token", read_token},
         {"security.enrollment_token_file",
          [](config& c, const yaml_node& n) { return read_value(n, c.security.enrollment_token_file); }},
-        {"security.state_dir", [](config& c, const yaml_node& n) { return read_value(n, c.security.state_dir); }},
+        {"security.state_dir",
+         [](config& c, const yaml_node& n) { return read_value(n, c.security.state_dir); }},
         {"host.name", [](config& c, const yaml_node& n) { return read_value(n, c.host.name); }},
-        {"host.cluster_name", [](config& c, const yaml_node& n) { return read_value(n, c.host.cluster_name); }},
+        {"host.cluster_name",
+         [](config& c, const yaml_node& n) { return read_value(n, c.host.cluster_name); }},
         {"host.labels", read_labels},
         {"spool.max_bytes",
          [](config& c, const yaml_node& n) {
              return read_positive(n, c.spool.max_bytes, std::int64_t{1} << 16);
          }},
         {"spool.segment",
-         [](config& c, const yaml_node& n) { return read_positive(n, c.spool.segment, std::int64_t{1} << 12); }},
-        {"spool.sync", [](config& c, const yaml_node& n) { return read_positive(n, c.spool.sync, milliseconds(1)); }},
+         [](config& c, const yaml_node& n) {
+             return read_positive(n, c.spool.segment, std::int64_t{1} << 12);
+         }},
+        {"spool.sync",
+         [](config& c, const yaml_node& n) { return read_positive(n, c.spool.sync, milliseconds(1)); }},
         {"intervals.inventory",
-         [](config& c, const yaml_node& n) { return read_positive(n, c.intervals.inventory, milliseconds(1000)); }},
+         [](config& c, const yaml_node& n) {
+             return read_positive(n, c.intervals.inventory, milliseconds(1000));
+         }},
         {"intervals.packages",
-         [](config& c, const yaml_node& n) { return read_positive(n, c.intervals.packages, milliseconds(1000)); }},
+         [](config& c, const yaml_node& n) {
+             return read_positive(n, c.intervals.packages, milliseconds(1000));
+         }},
     };
     return rows;
 }
@@ -196,12 +206,15 @@ agent_config load_agent_config(const std::filesystem::path& file)
     }
     check_together(from);
 
-    struct stat facts{};
+    struct stat facts
+    {};
     const bool holds_token = from.config.token_line != 0 || !from.config.security.enrollment_token.empty();
     if (holds_token && ::stat(file.c_str(), &facts) == 0 && (facts.st_mode & S_IRWXO) != 0) {
         throw error(
-            error_kind::invalid, "config_world_readable",
-            file.string() + " holds the enrollment token and gives permissions to others: chmod o= it");
+            error_kind::invalid,
+            "config_world_readable",
+            file.string() + " holds the enrollment token and gives permissions to others: chmod o= it"
+        );
     }
     if (!from.problems.empty()) throw config_error(std::move(from.problems));
     from.config.file = file;

@@ -16,8 +16,10 @@ using nlohmann::json;
 [[noreturn]] void refuse(const std::filesystem::path& file)
 {
     throw error(
-        error_kind::internal, "identity_damaged",
-        file.string() + " is no identity of an agent: restore it, or remove the state folder and enroll anew");
+        error_kind::internal,
+        "identity_damaged",
+        file.string() + " is no identity of an agent: restore it, or remove the state folder and enroll anew"
+    );
 }
 
 wall_time time_of(const json& from, const char* name)
@@ -90,7 +92,9 @@ std::optional<identity> load_identity(const std::filesystem::path& file)
 void store_identity(const std::filesystem::path& file, const identity& who)
 {
     json into{
-        {"seed", crypto::to_base64(who.seed.reveal())}, {"salt", who.salt}, {"machine_hint", who.machine_hint}};
+        {"seed", crypto::to_base64(who.seed.reveal())},
+        {"salt", who.salt},
+        {"machine_hint", who.machine_hint}};
     if (who.host) {
         into["host_id"] = who.host->to_string();
         into["tenant"] = who.tenant;

@@ -6,18 +6,17 @@
 #include <nlohmann/json.hpp>
 
 #include <arpa/inet.h>
+#include <array>
+#include <cstdlib>
 #include <ifaddrs.h>
+#include <memory>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <set>
+#include <sstream>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdlib>
-#include <memory>
-#include <set>
-#include <sstream>
 
 namespace leasehold::agent {
 namespace {
@@ -77,12 +76,13 @@ json os_document()
     };
     utsname kernel{};
     ::uname(&kernel);
-    return {{"name", of("NAME")},
-            {"version", of("VERSION_ID")},
-            {"id", of("ID")},
-            {"pretty_name", of("PRETTY_NAME")},
-            {"kernel", std::string(kernel.release)},
-            {"architecture", std::string(kernel.machine)}};
+    return {
+        {"name", of("NAME")},
+        {"version", of("VERSION_ID")},
+        {"id", of("ID")},
+        {"pretty_name", of("PRETTY_NAME")},
+        {"kernel", std::string(kernel.release)},
+        {"architecture", std::string(kernel.machine)}};
 }
 
 json cpu_document()
@@ -124,10 +124,12 @@ struct space
 
 space space_of(const std::string& folder)
 {
-    struct statvfs facts{};
+    struct statvfs facts
+    {};
     if (::statvfs(folder.c_str(), &facts) != 0) return {};
     const auto block = static_cast<std::int64_t>(facts.f_frsize);
-    return {static_cast<std::int64_t>(facts.f_blocks) * block, static_cast<std::int64_t>(facts.f_bavail) * block};
+    return {
+        static_cast<std::int64_t>(facts.f_blocks) * block, static_cast<std::int64_t>(facts.f_bavail) * block};
 }
 
 // File systems on a device, each device once; what the kernel makes up (proc, cgroup, …) has no space.
@@ -147,7 +149,12 @@ json disks_document()
         const auto size = space_of(folder);
         if (size.total == 0) continue;
         list.push_back(
-            {{"device", device}, {"mount", folder}, {"type", type}, {"total_bytes", size.total}, {"free_bytes", size.free}});
+            {{"device", device},
+             {"mount", folder},
+             {"type", type},
+             {"total_bytes", size.total},
+             {"free_bytes", size.free}}
+        );
     }
     json document;
     document["disks"] = std::move(list);
@@ -164,17 +171,17 @@ json addresses_document()
         if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
         const int family = one->ifa_addr->sa_family;
         if (family != AF_INET && family != AF_INET6) continue;
-        const void* raw = family == AF_INET
-                              ? static_cast<const void*>(
-                                    &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr)
-                              : static_cast<const void*>(
-                                    &reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr);
+        const void* raw =
+            family == AF_INET
+                ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr)
+                : static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(one->ifa_addr)->sin6_addr);
         std::array<char, INET6_ADDRSTRLEN> text{};
         if (::inet_ntop(family, raw, text.data(), text.size()) == nullptr) continue;
         list.push_back(
             {{"interface", std::string(one->ifa_name)},
              {"family", family == AF_INET ? "ipv4" : "ipv6"},
-             {"address", std::string(text.data())}});
+             {"address", std::string(text.data())}}
+        );
     }
     json document;
     document["addresses"] = std::move(list);
@@ -193,7 +200,8 @@ std::map<std::string, std::string> parse_os_release(std::string_view text)
         const auto equals = line.find('=');
         if (equals == std::string_view::npos || line.starts_with('#')) continue;
         auto value = line.substr(equals + 1);
-        if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front()) {
+        if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
+            value.back() == value.front()) {
             value = value.substr(1, value.size() - 2);
         }
         facts[std::string(line.substr(0, equals))] = std::string(value);

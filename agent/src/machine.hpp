@@ -8,13 +8,14 @@
 #include <utility>
 #include <vector>
 
-// What this machine is and does, read from /proc, /etc and the kernel. A file that is missing leaves its facts out.
+// What this machine is and does, read from /proc, /etc and the kernel. A file that is missing leaves its
+// facts out.
 namespace leasehold::agent {
 
 struct machine_facts
 {
-    std::string name;  // as the kernel has it
-    std::string fqdn;  // equal to name where it has no dot
+    std::string name;      // as the kernel has it
+    std::string fqdn;      // equal to name where it has no dot
     std::string platform;  // "linux/x86_64"
     std::string os_name;
     std::string os_version;

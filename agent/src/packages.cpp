@@ -19,7 +19,8 @@ constexpr std::size_t largest_status = std::size_t{64} << 20U;
 std::string_view trimmed(std::string_view text)
 {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
+        text.remove_suffix(1);
     return text;
 }
 
@@ -80,7 +81,8 @@ std::vector<package> collect_packages()
 std::string digest_of(const std::vector<package>& packages)
 {
     std::string text;
-    for (const auto& one : packages) text.append(one.manager).append("\t").append(one.name).append("\t").append(one.version).append("\n");
+    for (const auto& one : packages)
+        text.append(one.manager).append("\t").append(one.name).append("\t").append(one.version).append("\n");
     return crypto::to_hex(crypto::view(crypto::sha256(text)));
 }
 

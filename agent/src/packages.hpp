@@ -11,7 +11,9 @@ namespace leasehold::agent {
 struct package
 {
     package(std::string of_name, std::string of_version, std::string of_manager)
-        : name(std::move(of_name)), version(std::move(of_version)), manager(std::move(of_manager))
+        : name(std::move(of_name))
+        , version(std::move(of_version))
+        , manager(std::move(of_manager))
     {}
     std::string name;
     std::string version;
@@ -19,8 +21,8 @@ struct package
     friend auto operator<=>(const package&, const package&) = default;
 };
 
-// dpkg's status file: the packages that are installed (not those that left only their configuration), sorted, one row
-// for each name and version whatever the architecture.
+// dpkg's status file: the packages that are installed (not those that left only their configuration), sorted,
+// one row for each name and version whatever the architecture.
 std::vector<package> parse_dpkg_status(std::string_view text);
 
 // Of this machine; empty where there is no dpkg.

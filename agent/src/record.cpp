@@ -39,7 +39,8 @@ record_view read_record(std::string_view bytes) noexcept
     if (length == 0 || length > largest_record || length > bytes.size() - record_head) return found;
     found.size = record_head + length;
     found.text = bytes.substr(record_head, length);
-    found.state = crypto::crc32c(found.text) == get(bytes.substr(4)) ? record_state::whole : record_state::damaged;
+    found.state =
+        crypto::crc32c(found.text) == get(bytes.substr(4)) ? record_state::whole : record_state::damaged;
     return found;
 }
 

@@ -7,13 +7,15 @@
 
 namespace leasehold::agent {
 
-// One item in a segment file: length (4 bytes, little endian), CRC-32C of the text (the same), the text (JSON).
+// One item in a segment file: length (4 bytes, little endian), CRC-32C of the text (the same), the text
+// (JSON).
 inline constexpr std::size_t record_head = 8;
 inline constexpr std::size_t largest_record = std::size_t{16} << 20U;
 
 std::string to_record(std::string_view text);
 
-enum class record_state : unsigned char {
+enum class record_state : unsigned char
+{
     whole,
     damaged,  // its length fits the file, its text does not fit its check sum
     torn,     // no record: the file ends within it, or its length is impossible
@@ -22,8 +24,8 @@ enum class record_state : unsigned char {
 struct record_view
 {
     record_state state = record_state::torn;
-    std::string_view text;    // of a whole one
-    std::size_t size = 0;     // with its head; 0 when torn
+    std::string_view text;  // of a whole one
+    std::size_t size = 0;   // with its head; 0 when torn
 };
 
 // The record that begins at the first of these bytes.

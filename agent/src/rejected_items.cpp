@@ -4,9 +4,8 @@
 #include <leasehold/base/log.hpp>
 #include <leasehold/base/uuid.hpp>
 
-#include <sys/stat.h>
-
 #include <algorithm>
+#include <sys/stat.h>
 #include <utility>
 #include <vector>
 
@@ -46,7 +45,8 @@ rejected_items::rejected_items(std::filesystem::path folder) : folder_(std::move
 void rejected_items::add(item_kind kind, std::string_view code, std::string_view json) noexcept
 {
     try {
-        const auto name = uuid::time_ordered().to_string() + "-" + std::string(to_text(kind)) + "-" + std::string(code);
+        const auto name =
+            uuid::time_ordered().to_string() + "-" + std::string(to_text(kind)) + "-" + std::string(code);
         store_file(folder_ / (name + ".json"), json);
         remove_oldest(folder_);
     } catch (const std::exception& why) {

@@ -8,7 +8,8 @@
 
 namespace leasehold::agent {
 
-// Items the gateway will never take, kept for a person to look at: one file each, the oldest removed above 16 MiB.
+// Items the gateway will never take, kept for a person to look at: one file each, the oldest removed above 16
+// MiB.
 class rejected_items
 {
 public:

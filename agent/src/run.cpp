@@ -10,12 +10,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <csignal>
 #include <fcntl.h>
+#include <iostream>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <iostream>
 #include <utility>
 
 namespace leasehold::agent {

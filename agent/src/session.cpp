@@ -44,14 +44,15 @@ std::chrono::nanoseconds drawn_up_to(std::chrono::nanoseconds most)
     return std::chrono::nanoseconds(std::uniform_int_distribution<std::int64_t>(0, most.count())(source));
 }
 
-// At 2/3 of the credential's life, 10 % around it, on this machine's clock: only the length of the life counts, not what
-// either clock says.
+// At 2/3 of the credential's life, 10 % around it, on this machine's clock: only the length of the life
+// counts, not what either clock says.
 wall_time time_to_renew(wall_time expires_at, std::optional<wall_time> gateway_time)
 {
     const auto now = real_clock().wall();
     const auto life = std::max<wall_time::duration>(expires_at - gateway_time.value_or(now), 0s);
     const auto middle = life * 2 / 3;
-    return now + middle - middle / 10 + std::chrono::duration_cast<wall_time::duration>(drawn_up_to(middle / 5));
+    return now + middle - middle / 10 +
+           std::chrono::duration_cast<wall_time::duration>(drawn_up_to(middle / 5));
 }
 
 identity load_or_make(const state_folder& folder)
@@ -67,8 +68,11 @@ identity load_or_make(const state_folder& folder)
     const auto hint = machine_hint_of(known->salt, machine.machine_id);
     if (!known->machine_hint.empty() && !hint.empty() && hint != known->machine_hint) {
         throw error(
-            error_kind::conflict, "machine_changed",
-            folder.path().string() + " belongs to another machine (a copied image?): remove it to enroll this one anew");
+            error_kind::conflict,
+            "machine_changed",
+            folder.path().string() +
+                " belongs to another machine (a copied image?): remove it to enroll this one anew"
+        );
     }
     return std::move(*known);
 }
@@ -85,10 +89,17 @@ spool_settings settings_of(const agent_config& config, const state_folder& folde
 }  // namespace
 
 session::session(asio::io_context& loop, const agent_config& config, bool once)
-    : config_(config), once_(once), folder_(config.security.state_dir), who_(load_or_make(folder_)),
-      spool_(settings_of(config, folder_)), rejected_(folder_.file("rejected")),
-      collector_(config, spool_, folder_.file("packages.sent")), gateway_(config.server.url, config.server.ca_file),
-      alarm_(loop), sync_alarm_(loop), event_batch_(most_events)
+    : config_(config)
+    , once_(once)
+    , folder_(config.security.state_dir)
+    , who_(load_or_make(folder_))
+    , spool_(settings_of(config, folder_))
+    , rejected_(folder_.file("rejected"))
+    , collector_(config, spool_, folder_.file("packages.sent"))
+    , gateway_(config.server.url, config.server.ca_file)
+    , alarm_(loop)
+    , sync_alarm_(loop)
+    , event_batch_(most_events)
 {}
 
 void session::stop()
@@ -135,9 +146,11 @@ std::string session::load_token() const
     if (!from.enrollment_token.empty()) return std::string(from.enrollment_token.reveal());
     if (from.enrollment_token_file.empty()) {
         throw error(
-            error_kind::invalid, "enrollment_token_missing",
+            error_kind::invalid,
+            "enrollment_token_missing",
             "this host is not enrolled: give security.enrollment_token or enrollment_token_file in " +
-                config_.file.string());
+                config_.file.string()
+        );
     }
     return std::string(load_secret_line(from.enrollment_token_file).reveal());
 }
@@ -195,10 +208,12 @@ void session::take_enrollment(const gateway_answer& answer)
     store();
     failures_ = 0;
     log::info(
-        "host.enrolled", {{"host", who_.host->to_string()},
-                          {"tenant", who_.tenant},
-                          {"state", who_.state},
-                          {"note", "the enrollment token is not needed any more: remove it from the configuration"}});
+        "host.enrolled",
+        {{"host", who_.host->to_string()},
+         {"tenant", who_.tenant},
+         {"state", who_.state},
+         {"note", "the enrollment token is not needed any more: remove it from the configuration"}}
+    );
 }
 
 void session::wait_for_token(const gateway_answer& answer)
@@ -206,7 +221,10 @@ void session::wait_for_token(const gateway_answer& answer)
     const auto line = config_.token_line;
     const auto where = line > 0 ? config_.file.string() + " line " + std::to_string(line)
                                 : config_.security.enrollment_token_file.string();
-    if (once_) throw error(error_kind::unauthenticated, answer.code, answer.detail + " (change the token in " + where + ")");
+    if (once_)
+        throw error(
+            error_kind::unauthenticated, answer.code, answer.detail + " (change the token in " + where + ")"
+        );
     log::error("enrollment.refused", {{"code", answer.code}, {"detail", answer.detail}, {"change", where}});
     set_pause(token_pause);
 }
@@ -387,23 +405,26 @@ void session::obey(const gateway_answer& answer)
         const auto kind = answer.means == verdict::later ? error_kind::unavailable : error_kind::forbidden;
         throw error(kind, answer.code.empty() ? "gateway_unusable" : answer.code, answer.detail);
     }
-    log::warn("gateway.refused", {{"status", answer.status}, {"code", answer.code}, {"detail", answer.detail}});
+    log::warn(
+        "gateway.refused", {{"status", answer.status}, {"code", answer.code}, {"detail", answer.detail}}
+    );
     switch (answer.means) {
-        case verdict::hold:
-            mode_ = mode::holding;
-            set_pause(hold_interval);
-            break;
-        case verdict::stop_sending:
-        case verdict::credential_dead:
-        case verdict::token_refused:
-            mode_ = mode::stopped;
-            set_pause(stopped_interval);
-            break;
-        default: {
-            const auto most = std::min<std::chrono::nanoseconds>(longest_jitter, 1s * (1 << std::min(failures_, 9)));
-            ++failures_;
-            set_pause(answer.retry_after + drawn_up_to(most));
-        }
+    case verdict::hold:
+        mode_ = mode::holding;
+        set_pause(hold_interval);
+        break;
+    case verdict::stop_sending:
+    case verdict::credential_dead:
+    case verdict::token_refused:
+        mode_ = mode::stopped;
+        set_pause(stopped_interval);
+        break;
+    default: {
+        const auto most =
+            std::min<std::chrono::nanoseconds>(longest_jitter, 1s * (1 << std::min(failures_, 9)));
+        ++failures_;
+        set_pause(answer.retry_after + drawn_up_to(most));
+    }
     }
 }
 
@@ -432,8 +453,8 @@ void session::set_state(const std::string& state)
 
 // -- the credential --
 
-// The answer is on the disk before it is used: a crash between leaves this host with the credential before it, which the
-// gateway still takes.
+// The answer is on the disk before it is used: a crash between leaves this host with the credential before
+// it, which the gateway still takes.
 task<void> session::renew()
 {
     renew_asked_ = false;
@@ -450,7 +471,8 @@ task<void> session::renew()
         auto refusal = answer;
         // An expired credential that buys nothing either is dead.
         if (refusal.means == verdict::renew) refusal.means = verdict::credential_dead;
-        if (refusal.means == verdict::stored || refusal.means == verdict::set_aside) refusal.means = verdict::later;
+        if (refusal.means == verdict::stored || refusal.means == verdict::set_aside)
+            refusal.means = verdict::later;
         obey(refusal);
         co_return;
     }
@@ -462,7 +484,8 @@ task<void> session::renew()
     store();
     failures_ = 0;
     const auto now = real_clock().boot();
-    if (now - renewed_at_ < renewal_gap) set_pause(renewal_gap);  // a gateway that takes none must not be hammered
+    if (now - renewed_at_ < renewal_gap)
+        set_pause(renewal_gap);  // a gateway that takes none must not be hammered
     renewed_at_ = now;
     log::info("credential.renewed", {{"generation", who_.generation}});
 }
@@ -486,8 +509,8 @@ bool session::may_send() const
 
 boot_time session::next_wake() const
 {
-    const bool has_work = !spool_.is_empty() || !who_.is_enrolled() || mode_ != mode::sending || renew_asked_ ||
-                          who_.state == "pending";
+    const bool has_work = !spool_.is_empty() || !who_.is_enrolled() || mode_ != mode::sending ||
+                          renew_asked_ || who_.state == "pending";
     auto at = collector_.next();
     if (has_work) at = std::min(at, paused_until_);
     if (who_.is_enrolled()) {

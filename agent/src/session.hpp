@@ -34,7 +34,8 @@ public:
     void stop();
 
 private:
-    enum class mode : std::uint8_t {
+    enum class mode : std::uint8_t
+    {
         sending,
         holding,  // the tenant or a person must act first; asks how things are every 5 minutes
         stopped,  // this host may send nothing; asks every hour

@@ -19,7 +19,8 @@ std::string sign_enrollment(const secret<std::string>& seed, std::string_view to
 }
 
 std::string sign_renewal(
-    const secret<std::string>& seed, const host_id& host, std::int64_t generation, std::string_view body)
+    const secret<std::string>& seed, const host_id& host, std::int64_t generation, std::string_view body
+)
 {
     const auto text =
         "leasehold-renew-1\n" + host.to_string() + "\n" + std::to_string(generation) + "\n" + digest_of(body);

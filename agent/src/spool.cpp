@@ -7,13 +7,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fcntl.h>
 #include <set>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace leasehold::agent {
@@ -36,7 +35,8 @@ bool read_all(int descriptor, std::int64_t offset, std::string& into) noexcept
 {
     for (std::size_t used = 0; used < into.size();) {
         const auto got = ::pread(
-            descriptor, into.data() + used, into.size() - used, offset + static_cast<std::int64_t>(used));
+            descriptor, into.data() + used, into.size() - used, offset + static_cast<std::int64_t>(used)
+        );
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return false;
         used += static_cast<std::size_t>(got);
@@ -96,7 +96,10 @@ spool::spool(spool_settings settings) : settings_(std::move(settings))
     }
     if (failed) {
         throw error(
-            error_kind::unavailable, "spool_unusable", settings_.folder.string() + " cannot be used: " + failed.message());
+            error_kind::unavailable,
+            "spool_unusable",
+            settings_.folder.string() + " cannot be used: " + failed.message()
+        );
     }
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
     for (const auto& name : found) open_segment(name.kind, name.number);
@@ -110,7 +113,8 @@ spool::~spool()
 
 std::filesystem::path spool::file_of(item_kind kind, std::uint64_t number) const
 {
-    return settings_.folder / (std::string(to_text(kind)) + "-" + std::to_string(number) + std::string(suffix));
+    return settings_.folder /
+           (std::string(to_text(kind)) + "-" + std::to_string(number) + std::string(suffix));
 }
 
 void spool::open_segment(item_kind kind, std::uint64_t number)
@@ -200,7 +204,8 @@ bool spool::write(item_kind kind, const std::string& text)
     const auto record = to_record(text);
     const auto size = static_cast<std::int64_t>(record.size());
     // Segments of an earlier process are not appended to: their last fsync is unknown.
-    const bool fits = at.descriptor >= 0 && !at.segments.empty() && at.segments.back().bytes + size <= settings_.segment;
+    const bool fits =
+        at.descriptor >= 0 && !at.segments.empty() && at.segments.back().bytes + size <= settings_.segment;
     if (!fits && !start_segment(kind)) return false;
     auto& last = at.segments.back();
     bool is_stored = write_all(at.descriptor, record);
@@ -208,8 +213,10 @@ bool spool::write(item_kind kind, const std::string& text)
     if (!is_stored) {
         // Half a record must not stand before the next one.
         if (::ftruncate(at.descriptor, last.bytes) != 0 || last.bytes == 0) {
-            if (last.remaining == 0) remove_segment(kind, at.segments.size() - 1);
-            else close_segment(at);
+            if (last.remaining == 0)
+                remove_segment(kind, at.segments.size() - 1);
+            else
+                close_segment(at);
         }
         return false;
     }
@@ -224,7 +231,8 @@ bool spool::keep_in_memory(item_kind kind, std::string text)
 {
     if (memory_bytes_ == 0) losses_.disk_full = true;
     const auto size = static_cast<std::int64_t>(text.size());
-    constexpr std::array order{item_kind::heartbeat, item_kind::inventory, item_kind::packages, item_kind::event};
+    constexpr std::array order{
+        item_kind::heartbeat, item_kind::inventory, item_kind::packages, item_kind::event};
     for (const auto victim : order) {
         auto& kept = of(victim).memory;
         while (memory_bytes_ + size > settings_.max_memory && !kept.empty()) {

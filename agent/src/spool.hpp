@@ -15,8 +15,15 @@
 
 namespace leasehold::agent {
 
-enum class item_kind : std::uint8_t { heartbeat, inventory, packages, event };
-inline constexpr std::array<std::string_view, 4> item_kind_names{"heartbeat", "inventory", "packages", "event"};
+enum class item_kind : std::uint8_t
+{
+    heartbeat,
+    inventory,
+    packages,
+    event
+};
+inline constexpr std::array<std::string_view, 4> item_kind_names{
+    "heartbeat", "inventory", "packages", "event"};
 constexpr std::string_view to_text(item_kind kind) noexcept
 {
     return item_kind_names[static_cast<std::size_t>(kind)];
@@ -30,13 +37,14 @@ struct spool_settings
     std::int64_t max_memory = std::int64_t{8} << 20;  // while the disk takes nothing
 };
 
-// What the gateway has not yet acknowledged: one queue per kind, in append-only segment files that are deleted once every
-// item of them was taken. What is in the spool survives the process; a repeat after a crash is harmless at the gateway.
+// What the gateway has not yet acknowledged: one queue per kind, in append-only segment files that are
+// deleted once every item of them was taken. What is in the spool survives the process; a repeat after a
+// crash is harmless at the gateway.
 //
-// Full: room is made by dropping the oldest heartbeats, then inventory and packages that newer ones of the same name have
-// superseded, then the oldest events. Disk full: items stay in memory, up to max_memory, and go to the disk as soon as
-// it takes them. What is lost is counted per kind and never silent.
-// Owner and thread: the agent's loop.
+// Full: room is made by dropping the oldest heartbeats, then inventory and packages that newer ones of the
+// same name have superseded, then the oldest events. Disk full: items stay in memory, up to max_memory, and
+// go to the disk as soon as it takes them. What is lost is counted per kind and never silent. Owner and
+// thread: the agent's loop.
 class spool
 {
 public:
@@ -46,8 +54,9 @@ public:
     spool(const spool&) = delete;
     spool& operator=(const spool&) = delete;
 
-    // `json` is an object; its member "kind" tells which earlier item of inventory a newer one supersedes. An event is on
-    // the disk, by fsync, when this returns; the rest with the next sync(). False: there was no room, the item is lost.
+    // `json` is an object; its member "kind" tells which earlier item of inventory a newer one supersedes. An
+    // event is on the disk, by fsync, when this returns; the rest with the next sync(). False: there was no
+    // room, the item is lost.
     bool append(item_kind kind, std::string_view json);
     void sync() noexcept;
 
@@ -68,7 +77,10 @@ public:
         std::uint64_t damaged = 0;                   // failed their check sum
         std::uint64_t cut_bytes = 0;                 // torn tails
         bool disk_full = false;                      // the disk began to refuse
-        [[nodiscard]] bool any() const noexcept { return !dropped.empty() || damaged > 0 || cut_bytes > 0 || disk_full; }
+        [[nodiscard]] bool any() const noexcept
+        {
+            return !dropped.empty() || damaged > 0 || cut_bytes > 0 || disk_full;
+        }
     };
     // What happened since the last call; for the event that reports it.
     losses take_losses();
@@ -77,7 +89,7 @@ public:
 private:
     struct segment
     {
-        std::uint64_t number = 0;   // milliseconds since 1970 when it was begun, made unique and rising
+        std::uint64_t number = 0;  // milliseconds since 1970 when it was begun, made unique and rising
         std::int64_t bytes = 0;
         std::int64_t read = 0;      // offset of the first item that was not taken
         std::size_t remaining = 0;  // whole items from there on

@@ -4,7 +4,8 @@
 
 namespace leasehold::agent {
 
-// The agent's folder (0700) and the proof that no other process uses it (flock on `lock`, gone with the process).
+// The agent's folder (0700) and the proof that no other process uses it (flock on `lock`, gone with the
+// process).
 class state_folder
 {
 public:

@@ -12,7 +12,8 @@ struct row
     verdict means;
 };
 
-// First match wins. What no row names (404, 500, a proxy's own page) is waited out: nothing is lost by waiting.
+// First match wins. What no row names (404, 500, a proxy's own page) is waited out: nothing is lost by
+// waiting.
 constexpr std::array rows{
     row{400, "", verdict::set_aside},
     row{413, "", verdict::set_aside},

@@ -96,7 +96,8 @@ std::string to_rfc3339(wall_time at)
         time.hours().count(),
         time.minutes().count(),
         time.seconds().count(),
-        time.subseconds().count());
+        time.subseconds().count()
+    );
 }
 
 std::optional<wall_time> parse_rfc3339(std::string_view text) noexcept
@@ -121,7 +122,8 @@ std::optional<wall_time> parse_rfc3339(std::string_view text) noexcept
     const year_month_day date(year(*y), month(static_cast<unsigned>(*m)), day(static_cast<unsigned>(*d)));
     // Outside these years nanoseconds since 1970 do not fit into 64 bits.
     if (!date.ok() || *y < 1700 || *y > 2200) return std::nullopt;
-    return wall_time(sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) + *fraction - *offset;
+    return wall_time(sys_days(date)) + hours(*hour) + minutes(*minute) + seconds(*second) + *fraction -
+           *offset;
 }
 
 }  // namespace leasehold

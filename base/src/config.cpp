@@ -214,7 +214,7 @@ void reader::cross_check(bool is_development)
     std::move(found.begin(), found.end(), std::back_inserter(problems_));
 }
 
-} // namespace
+}  // namespace
 
 config_error::config_error(std::vector<config_problem> problems)
     : error(error_kind::invalid, "config_invalid", to_lines(problems))
@@ -243,4 +243,4 @@ std::vector<config_value> effective_values(const loaded_config& loaded)
     return values;
 }
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -33,7 +33,7 @@ bool is_ipv6(const std::string& text)
     return inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
 }
 
-} // namespace
+}  // namespace
 
 std::optional<address> address::parse(std::string_view text)
 {
@@ -75,4 +75,4 @@ std::string address::to_string() const
     return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -38,7 +38,7 @@ void check_tls(const tls_files& files, std::string_view section, const refusal& 
 struct listener
 {
     std::string_view key;
-    std::string_view needs; // the key that makes it fit for a network
+    std::string_view needs;  // the key that makes it fit for a network
     bool is_protected;
     std::vector<address> addresses;
 };
@@ -174,7 +174,7 @@ void check_periods(const config& values, const readable& ok, const refusal& refu
         refuse("migrations.tenant_mode", "replace needs migrations.tenant_dir");
 }
 
-} // namespace
+}  // namespace
 
 void cross_check(
     const config& values, bool is_development, const readable& is_readable, const refusal& refuse
@@ -187,4 +187,4 @@ void cross_check(
     check_periods(values, is_readable, refuse);
 }
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -8,9 +8,9 @@ namespace {
 
 enum class need : std::uint8_t
 {
-    secret,         // must be there and closed to others
-    secret_or_none, // the product makes it on first use
-    readable,       // a certificate, a configuration of the broker
+    secret,          // must be there and closed to others
+    secret_or_none,  // the product makes it on first use
+    readable,        // a certificate, a configuration of the broker
     folder,
 };
 
@@ -61,7 +61,7 @@ private:
     std::vector<config_problem>& problems_;
 };
 
-} // namespace
+}  // namespace
 
 std::vector<config_problem> check_files(const config& values)
 {
@@ -111,4 +111,4 @@ std::vector<config_problem> check_files(const config& values)
     return problems;
 }
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -55,7 +55,7 @@ std::string server_example()
     return out;
 }
 
-} // namespace
+}  // namespace
 
 std::string config_reference()
 {
@@ -74,4 +74,4 @@ std::string config_reference()
     return out;
 }
 
-} // namespace leasehold
+}  // namespace leasehold

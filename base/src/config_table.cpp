@@ -565,7 +565,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b)
     return row.back();
 }
 
-} // namespace
+}  // namespace
 
 const std::vector<key_row<config>>& config_keys()
 {
@@ -655,7 +655,7 @@ complaint read_value(const yaml_node& from, std::vector<provisioned_server_confi
     std::vector<std::string> names;
     for (const auto& row : server_keys()) names.push_back(row.name);
     std::vector<provisioned_server_config> servers;
-    std::string wrong; // all of them, one sentence each
+    std::string wrong;  // all of them, one sentence each
     const auto add = [&](int line, std::string_view text) {
         wrong += fmt::format("{}line {}: {}", wrong.empty() ? "" : "; ", line, text);
     };
@@ -705,4 +705,4 @@ std::string to_yaml(const std::vector<provisioned_server_config>& values)
     return text + "]";
 }
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -13,14 +13,14 @@ namespace leasehold {
 template <class Owner>
 struct key_row
 {
-    std::string name; // dotted
+    std::string name;  // dotted
     value_type type{};
     bool is_list = false;
-    std::vector<std::string> choices; // not empty: nothing else is allowed
+    std::vector<std::string> choices;  // not empty: nothing else is allowed
     bool is_reloadable = false;
     std::string comment;
     std::function<complaint(Owner&, const yaml_node&)> set;
-    std::function<std::string(const Owner&)> get; // as YAML
+    std::function<std::string(const Owner&)> get;  // as YAML
 };
 
 // Every key, in the order of the reference file.
@@ -41,8 +41,8 @@ std::string to_yaml(const std::vector<provisioned_server_config>& values);
 void cross_check(
     const config& values,
     bool is_development,
-    const std::function<bool(std::string_view)>& is_readable, // false: the key itself already has a problem
+    const std::function<bool(std::string_view)>& is_readable,  // false: the key itself already has a problem
     const std::function<void(std::string_view key, std::string text)>& refuse
 );
 
-} // namespace leasehold
+}  // namespace leasehold

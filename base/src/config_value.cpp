@@ -78,7 +78,7 @@ std::string with_unit(std::int64_t value, const std::array<unit, Count>& units, 
     return {};
 }
 
-} // namespace
+}  // namespace
 
 complaint read_value(const yaml_node& from, bool& into)
 {
@@ -202,4 +202,4 @@ std::string to_yaml(const std::optional<address>& value)
     return value ? to_yaml(*value) : to_yaml_text("");
 }
 
-} // namespace leasehold
+}  // namespace leasehold

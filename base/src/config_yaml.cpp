@@ -139,7 +139,7 @@ bool is_plain(std::string_view text)
     return text != "null" && text != "~";
 }
 
-} // namespace
+}  // namespace
 
 yaml_node parse_yaml(const std::string& text, std::vector<config_problem>& problems)
 {
@@ -203,4 +203,4 @@ std::string to_yaml_text(std::string_view text)
     return quoted + '"';
 }
 
-} // namespace leasehold
+}  // namespace leasehold

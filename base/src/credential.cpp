@@ -1,5 +1,4 @@
 #include <leasehold/base/credential.hpp>
-
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/error.hpp>
 
@@ -88,7 +87,9 @@ std::optional<uuid> uuid_from_base62(std::string_view text) noexcept
 }
 
 credential::credential(credential_type of_type, const uuid& of_row, secret<std::string> text)
-    : type(of_type), id(of_row), secret_part(std::move(text))
+    : type(of_type)
+    , id(of_row)
+    , secret_part(std::move(text))
 {}
 
 credential credential::make(credential_type type, const uuid& id)
@@ -105,11 +106,13 @@ std::optional<credential> credential::parse(std::string_view text)
         const auto prefix = prefix_of(type);
         if (!text.starts_with(prefix)) continue;
         auto rest = text.substr(prefix.size());
-        if (rest.size() != id_length + 1 + secret_length + crc_length || rest[id_length] != '_') return std::nullopt;
+        if (rest.size() != id_length + 1 + secret_length + crc_length || rest[id_length] != '_')
+            return std::nullopt;
         const auto id = uuid_from_base62(rest.substr(0, id_length));
         const auto body = rest.substr(id_length + 1);
         if (!id || !is_base62(body)) return std::nullopt;
-        if (crc_text(text.substr(0, text.size() - crc_length)) != body.substr(secret_length)) return std::nullopt;
+        if (crc_text(text.substr(0, text.size() - crc_length)) != body.substr(secret_length))
+            return std::nullopt;
         return credential(type, *id, secret<std::string>(body.substr(0, secret_length)));
     }
     return std::nullopt;

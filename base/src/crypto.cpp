@@ -1,5 +1,4 @@
 #include <leasehold/base/crypto.hpp>
-
 #include <leasehold/base/error.hpp>
 
 #include <fmt/format.h>
@@ -36,8 +35,15 @@ digest hmac_sha256(std::string_view key, std::string_view bytes)
 {
     digest out{};
     unsigned size = 0;
-    const auto* done =
-        HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(), out.data(), &size);
+    const auto* done = HMAC(
+        EVP_sha256(),
+        key.data(),
+        static_cast<int>(key.size()),
+        bytes_of(bytes),
+        bytes.size(),
+        out.data(),
+        &size
+    );
     must(done != nullptr && size == out.size(), "HMAC");
     return out;
 }
@@ -72,7 +78,8 @@ digest pbkdf2_sha256(std::string_view password, std::string_view salt, int itera
         iterations,
         EVP_sha256(),
         static_cast<int>(out.size()),
-        out.data());
+        out.data()
+    );
     must(done == 1, "PBKDF2");
     return out;
 }
@@ -98,7 +105,8 @@ std::string make_scram_verifier(std::string_view password, int iterations)
         iterations,
         to_base64(salt),
         to_base64(view(stored_key)),
-        to_base64(view(server_key)));
+        to_base64(view(server_key))
+    );
 }
 
 }  // namespace leasehold::crypto

@@ -108,11 +108,14 @@ bool ed25519_verify(std::string_view public_key, std::string_view message, std::
 {
     if (public_key.size() != key_size || signature.size() != signature_size) return false;
     const key_handle key(
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key), public_key.size()));
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key), public_key.size())
+    );
     const digest_handle context(EVP_MD_CTX_new());
     const bool good =
         key && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-        EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
+        EVP_DigestVerify(
+            context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()
+        ) == 1;
     ERR_clear_error();  // a refused signature leaves a row in this thread's queue that TLS would trip over
     return good;
 }

@@ -4,8 +4,10 @@
 namespace leasehold::crypto {
 namespace {
 
-constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view base64url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view base64_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view base64url_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view base32_alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 // `bits` per character, most significant first, the last character filled up with zero bits.
@@ -29,7 +31,8 @@ std::string encode(std::string_view bytes, std::string_view alphabet, unsigned b
     return text;
 }
 
-// Strict: no foreign characters, no impossible length, and the bits that fill up are zero (one text per value).
+// Strict: no foreign characters, no impossible length, and the bits that fill up are zero (one text per
+// value).
 std::optional<std::string> decode_base64(std::string_view text, std::string_view alphabet)
 {
     if (text.size() % 4 == 1) return std::nullopt;
@@ -57,7 +60,8 @@ constexpr std::array<std::uint32_t, 256> crc_table(std::uint32_t reversed_polyno
     std::array<std::uint32_t, 256> table{};
     for (std::uint32_t i = 0; i < 256; ++i) {
         std::uint32_t value = i;
-        for (int bit = 0; bit < 8; ++bit) value = (value >> 1U) ^ ((value & 1U) != 0 ? reversed_polynomial : 0U);
+        for (int bit = 0; bit < 8; ++bit)
+            value = (value >> 1U) ^ ((value & 1U) != 0 ? reversed_polynomial : 0U);
         table[i] = value;
     }
     return table;

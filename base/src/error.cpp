@@ -79,7 +79,8 @@ constexpr std::array codes{
 
 const code_row* find_code(std::string_view code) noexcept
 {
-    const auto* row = std::find_if(codes.begin(), codes.end(), [&](const code_row& r) { return r.code == code; });
+    const auto* row =
+        std::find_if(codes.begin(), codes.end(), [&](const code_row& r) { return r.code == code; });
     return row == codes.end() ? nullptr : row;
 }
 
@@ -109,7 +110,9 @@ int exit_code_of(error_kind kind, std::string_view code) noexcept
 }
 
 error::error(error_kind kind, std::string code, std::string detail, std::string internal)
-    : kind_(kind), code_(std::move(code)), detail_(std::move(detail))
+    : kind_(kind)
+    , code_(std::move(code))
+    , detail_(std::move(detail))
 {
     what_ = code_ + ": " + detail_;
     if (!internal.empty()) what_ += " (" + internal + ")";

@@ -1,17 +1,15 @@
-#include <leasehold/base/file.hpp>
-
 #include "descriptor.hpp"
 
 #include <leasehold/base/error.hpp>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <leasehold/base/file.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace leasehold {
@@ -29,8 +27,7 @@ std::string reason(int number)
     if (number == ENOSPC || number == EDQUOT) {
         throw error(error_kind::unavailable, "disk_full", path.string() + ": no space left", step);
     }
-    throw error(
-        error_kind::unavailable, "file_unwritable", path.string() + ": " + reason(number), step);
+    throw error(error_kind::unavailable, "file_unwritable", path.string() + ": " + reason(number), step);
 }
 
 // Up to `limit` + 1 bytes into a buffer that never grows, so that no copy of a secret is left behind.
@@ -89,13 +86,17 @@ std::string load_file(const std::filesystem::path& path, std::size_t limit)
     if (!source && (errno == ENOENT || errno == ENOTDIR)) {
         throw error(error_kind::not_found, "file_missing", path.string() + " does not exist");
     }
-    if (!source) throw error(error_kind::unavailable, "file_unreadable", path.string() + ": " + reason(errno));
-    struct stat facts{};
+    if (!source)
+        throw error(error_kind::unavailable, "file_unreadable", path.string() + ": " + reason(errno));
+    struct stat facts
+    {};
     ::fstat(source.number(), &facts);
     int failed = 0;
     auto content = read_up_to(source, static_cast<std::size_t>(facts.st_size), limit, failed);
-    if (failed != 0) throw error(error_kind::unavailable, "file_unreadable", path.string() + ": " + reason(failed));
-    if (content.size() > limit) throw error(error_kind::invalid, "file_too_large", path.string() + " is too large");
+    if (failed != 0)
+        throw error(error_kind::unavailable, "file_unreadable", path.string() + ": " + reason(failed));
+    if (content.size() > limit)
+        throw error(error_kind::invalid, "file_too_large", path.string() + " is too large");
     return content;
 }
 
@@ -104,9 +105,12 @@ secret<std::string> load_secret_file(const std::filesystem::path& path)
     // Non-blocking, so that a named pipe in its place does not hold the process up.
     const descriptor source(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!source) {
-        throw error(error_kind::invalid, "secret_file_missing", path.string() + " cannot be opened: " + reason(errno));
+        throw error(
+            error_kind::invalid, "secret_file_missing", path.string() + " cannot be opened: " + reason(errno)
+        );
     }
-    struct stat facts{};
+    struct stat facts
+    {};
     if (::fstat(source.number(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
         refuse_secret(path, "secret_file_missing", "is not a regular file");
     }
@@ -119,7 +123,9 @@ secret<std::string> load_secret_file(const std::filesystem::path& path)
     const bool is_empty = content.empty();
     if (too_large || failed != 0) wipe(content);
     if (failed != 0) {
-        throw error(error_kind::invalid, "secret_file_missing", path.string() + " cannot be read: " + reason(failed));
+        throw error(
+            error_kind::invalid, "secret_file_missing", path.string() + " cannot be read: " + reason(failed)
+        );
     }
     if (too_large) refuse_secret(path, "secret_file_too_large", "is larger than 64 KiB");
     if (is_empty) refuse_secret(path, "secret_file_empty", "is empty");

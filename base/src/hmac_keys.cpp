@@ -87,7 +87,9 @@ std::vector<std::string> hmac_keys::accepted_forms(std::string_view secret_part)
 
 bool hmac_keys::matches(std::string_view stored, std::string_view secret_part) const
 {
-    static const std::string dummy(number_length + 1 + 2 * key_size, '-');  // as long as a real form, equal to none
+    static const std::string dummy(
+        number_length + 1 + 2 * key_size, '-'
+    );  // as long as a real form, equal to none
     const auto against = stored.empty() ? std::string_view(dummy) : stored;
     bool good = false;
     for (const auto& form : accepted_forms(secret_part)) {

@@ -1,6 +1,5 @@
-#include <leasehold/base/ids.hpp>
-
 #include <leasehold/base/crypto.hpp>
+#include <leasehold/base/ids.hpp>
 
 #include <algorithm>
 #include <array>

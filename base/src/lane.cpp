@@ -1,10 +1,8 @@
 #include <leasehold/base/lane.hpp>
-
 #include <leasehold/base/log.hpp>
 
-#include <pthread.h>
-
 #include <exception>
+#include <pthread.h>
 #include <utility>
 
 namespace leasehold {
@@ -26,10 +24,11 @@ void run_to_the_end(boost::asio::io_context& context, const std::string& name)
 }  // namespace
 
 lane::lane(std::string name)
-    : keep_(boost::asio::make_work_guard(context_)), thread_([this, name = std::move(name)] {
-          pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-          run_to_the_end(context_, name);
-      })
+    : keep_(boost::asio::make_work_guard(context_))
+    , thread_([this, name = std::move(name)] {
+        pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+        run_to_the_end(context_, name);
+    })
 {}
 
 lane::~lane()

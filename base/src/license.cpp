@@ -17,7 +17,7 @@ using nlohmann::json;
 
 struct signed_document
 {
-    std::string signed_part; // header.payload, as it was signed
+    std::string signed_part;  // header.payload, as it was signed
     json header;
     std::string payload;
     std::string signature;
@@ -97,7 +97,7 @@ std::optional<license_refusal> find_refusal(
     return std::nullopt;
 }
 
-} // namespace
+}  // namespace
 
 license_result verify_license(
     std::string_view document, const license_keys& keys, wall_time at, std::string_view installation
@@ -212,4 +212,4 @@ std::string to_refusal_text(
     );
 }
 
-} // namespace leasehold
+}  // namespace leasehold

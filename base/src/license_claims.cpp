@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 constexpr int default_grace_days = 30;
 constexpr int most_grace_days = 90;
-constexpr std::int64_t last_second = 253'402'300'799; // 9999-12-31
+constexpr std::int64_t last_second = 253'402'300'799;  // 9999-12-31
 
 // Reads claim by claim; the first that does not fit is named.
 class claim_reader
@@ -93,7 +93,7 @@ wall_time end_of_day(wall_time at)
     return wall_time(day) + std::chrono::days(1) - seconds(1);
 }
 
-} // namespace
+}  // namespace
 
 std::optional<json> parse_json_object(std::string_view text)
 {
@@ -153,4 +153,4 @@ wall_time grace_end_of(const license_claims& claims) noexcept
     return claims.ends_at + seconds(1) + std::chrono::days(claims.grace_days);
 }
 
-} // namespace leasehold
+}  // namespace leasehold

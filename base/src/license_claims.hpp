@@ -26,4 +26,4 @@ std::string to_day(wall_time at);
 // When a license stops counting at all: the end of its grace, exclusive.
 wall_time grace_end_of(const license_claims& claims) noexcept;
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -13,8 +13,8 @@ constexpr std::string_view development_key = "development:nVCL8OD42CiuV+B/8t75/X
 // Inputs of the build (base/CMakeLists.txt): "kid:base64", or nothing.
 constexpr std::string_view current_key = LEASEHOLD_LICENSE_KEY_CURRENT;
 constexpr std::string_view next_key = LEASEHOLD_LICENSE_KEY_NEXT;
-constexpr std::string_view withdrawn_ids = LEASEHOLD_LICENSES_WITHDRAWN; // separated by commas
-constexpr std::int64_t build_date = LEASEHOLD_BUILT_AT;                  // seconds since 1970
+constexpr std::string_view withdrawn_ids = LEASEHOLD_LICENSES_WITHDRAWN;  // separated by commas
+constexpr std::int64_t build_date = LEASEHOLD_BUILT_AT;                   // seconds since 1970
 
 void add_key(license_keys& to, std::string_view text, bool is_development)
 {
@@ -28,7 +28,7 @@ void add_key(license_keys& to, std::string_view text, bool is_development)
     to.keys.push_back({std::string(text.substr(0, colon)), std::move(*bytes), is_development});
 }
 
-} // namespace
+}  // namespace
 
 license_keys license_keys::compiled_in(bool development)
 {
@@ -45,4 +45,4 @@ license_keys license_keys::compiled_in(bool development)
     return keys;
 }
 
-} // namespace leasehold
+}  // namespace leasehold

@@ -1,6 +1,6 @@
-#include <leasehold/base/log.hpp>
-
 #include "log_line.hpp"
+
+#include <leasehold/base/log.hpp>
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -33,10 +33,14 @@ spdlog::logger& output()
 spdlog::level::level_enum spdlog_level(log_level level) noexcept
 {
     switch (level) {
-    case log_level::debug: return spdlog::level::debug;
-    case log_level::info: return spdlog::level::info;
-    case log_level::warn: return spdlog::level::warn;
-    case log_level::error: break;
+    case log_level::debug:
+        return spdlog::level::debug;
+    case log_level::info:
+        return spdlog::level::info;
+    case log_level::warn:
+        return spdlog::level::warn;
+    case log_level::error:
+        break;
     }
     return spdlog::level::err;
 }
@@ -67,7 +71,9 @@ void failure(std::string_view event, const std::exception& why, fields data)
     const auto* known = dynamic_cast<const leasehold::error*>(&why);
     const auto& facts = facts_of(known != nullptr ? known->kind() : error_kind::internal);
     std::vector<field> all(data);
-    all.emplace_back("code", known != nullptr ? std::string_view(known->code()) : std::string_view("internal"));
+    all.emplace_back(
+        "code", known != nullptr ? std::string_view(known->code()) : std::string_view("internal")
+    );
     all.emplace_back("kind", facts.name);
     all.emplace_back("error", why.what());
     write_span(facts.level, event, all);

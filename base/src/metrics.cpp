@@ -36,19 +36,24 @@ metrics::~metrics() = default;
 
 metrics::counter metrics::make_counter(std::string_view name, std::string_view help, labels with)
 {
-    auto& family = prometheus::BuildCounter().Name(std::string(name)).Help(std::string(help)).Register(impl_->registry);
+    auto& family =
+        prometheus::BuildCounter().Name(std::string(name)).Help(std::string(help)).Register(impl_->registry);
     return counter(&family.Add(to_labels(with)));
 }
 
 metrics::gauge metrics::make_gauge(std::string_view name, std::string_view help, labels with)
 {
-    auto& family = prometheus::BuildGauge().Name(std::string(name)).Help(std::string(help)).Register(impl_->registry);
+    auto& family =
+        prometheus::BuildGauge().Name(std::string(name)).Help(std::string(help)).Register(impl_->registry);
     return gauge(&family.Add(to_labels(with)));
 }
 
 metrics::histogram metrics::make_histogram(std::string_view name, std::string_view help, labels with)
 {
-    auto& family = prometheus::BuildHistogram().Name(std::string(name)).Help(std::string(help)).Register(impl_->registry);
+    auto& family = prometheus::BuildHistogram()
+                       .Name(std::string(name))
+                       .Help(std::string(help))
+                       .Register(impl_->registry);
     return histogram(&family.Add(to_labels(with), seconds_buckets()));
 }
 

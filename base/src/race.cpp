@@ -18,7 +18,8 @@ task<void> wait_for_end(std::shared_ptr<race> race, task<void> work, std::chrono
         race->finished.cancel();
     };
     asio::co_spawn(
-        executor, std::move(work), asio::bind_cancellation_slot(race->cancel.slot(), std::move(on_end)));
+        executor, std::move(work), asio::bind_cancellation_slot(race->cancel.slot(), std::move(on_end))
+    );
     race->limit.async_wait([race](boost::system::error_code failed) {
         if (failed || race->ended) return;
         race->late = true;

@@ -1,13 +1,12 @@
-#include <leasehold/base/secret.hpp>
-
 #include "secret_arena.hpp"
+
+#include <leasehold/base/secret.hpp>
 
 #include <sodium.h>
 
+#include <cstring>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-#include <cstring>
 #include <utility>
 
 namespace leasehold {
@@ -32,7 +31,8 @@ secret<std::string> secret<std::string>::take(std::string&& text)
 }
 
 secret<std::string>::secret(secret&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0))
+    : data_(std::exchange(other.data_, nullptr))
+    , size_(std::exchange(other.size_, 0))
 {}
 
 secret<std::string>& secret<std::string>::operator=(secret&& other) noexcept

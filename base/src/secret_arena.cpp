@@ -4,10 +4,9 @@
 
 #include <sodium.h>
 
-#include <sys/mman.h>
-
 #include <bit>
 #include <new>
+#include <sys/mman.h>
 
 namespace leasehold {
 namespace {
@@ -82,8 +81,8 @@ char* secret_arena::carve(std::size_t slot_size)
         free_begin_ = chunk;
         free_end_ = chunk + chunk_size;
     }
-    // Slots are powers of two, so what is left of a chunk that a larger slot did not fit into is lost to it, not to
-    // smaller ones: those come from the new chunk. At most one slot size per chunk is wasted.
+    // Slots are powers of two, so what is left of a chunk that a larger slot did not fit into is lost to it,
+    // not to smaller ones: those come from the new chunk. At most one slot size per chunk is wasted.
     auto* slot = free_begin_;
     free_begin_ += slot_size;
     return slot;

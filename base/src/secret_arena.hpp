@@ -7,9 +7,9 @@
 
 namespace leasehold {
 
-// Slots of 32 bytes to 64 KiB in guarded chunks of 1 MiB, at most 16 of them: a mapping per secret would cost 8 KiB and
-// four mappings each, and the kernel's limit on mappings ends that near 16,000 secrets. A freed slot is wiped and goes
-// back to its size class. Any thread.
+// Slots of 32 bytes to 64 KiB in guarded chunks of 1 MiB, at most 16 of them: a mapping per secret would cost
+// 8 KiB and four mappings each, and the kernel's limit on mappings ends that near 16,000 secrets. A freed
+// slot is wiped and goes back to its size class. Any thread.
 class secret_arena
 {
 public:

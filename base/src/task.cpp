@@ -1,6 +1,5 @@
-#include <leasehold/base/task.hpp>
-
 #include <leasehold/base/log.hpp>
+#include <leasehold/base/task.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -19,7 +18,9 @@ void spawn(asio::io_context& where, std::string name, task<void> work)
         } catch (const std::exception& why) {
             log::failure("task.failed", why, {{"task", name}});
         } catch (...) {
-            log::error("task.failed", {{"task", name}, {"error", "something that is no exception was thrown"}});
+            log::error(
+                "task.failed", {{"task", name}, {"error", "something that is no exception was thrown"}}
+            );
         }
     });
 }

@@ -2,11 +2,10 @@
 
 #include <boost/asio/use_awaitable.hpp>
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 #include <vector>
 
@@ -41,7 +40,8 @@ struct worker_pool::impl
     std::vector<std::thread> threads;
 };
 
-worker_pool::worker_pool(std::string name, int threads, std::size_t queue) : impl_(std::make_unique<impl>(queue))
+worker_pool::worker_pool(std::string name, int threads, std::size_t queue)
+    : impl_(std::make_unique<impl>(queue))
 {
     for (int i = 0; i < threads; ++i) {
         impl_->threads.emplace_back([state = impl_.get()] { state->work(); });
@@ -81,7 +81,8 @@ task<void> worker_pool::hop(const std::function<void()>& on_worker)
 {
     take_slot();  // throws here, before the hop: what throws inside `start` would leave io_context::run()
     const auto start = [&](auto resume) {
-        auto home = asio::prefer(asio::get_associated_executor(resume), asio::execution::outstanding_work.tracked);
+        auto home =
+            asio::prefer(asio::get_associated_executor(resume), asio::execution::outstanding_work.tracked);
         auto kept = std::make_shared<decltype(resume)>(std::move(resume));
         // Moved on, never shared: the last owner of the coroutine must be its own lane.
         enqueue([&on_worker, home, kept = std::move(kept)]() mutable {

@@ -44,7 +44,8 @@ task<bool> ensure_owner(registry::keys& keys, const hmac_keys& secrets, const co
         } catch (const error& failed) {
             if (failed.code() != "file_exists") throw;
             throw error(
-                error_kind::conflict, "bootstrap_file_exists",
+                error_kind::conflict,
+                "bootstrap_file_exists",
                 fmt::format("{} exists already: move it away, the registry has no owner yet", file.string())
             );
         }
@@ -52,7 +53,8 @@ task<bool> ensure_owner(registry::keys& keys, const hmac_keys& secrets, const co
     };
     bool made = false;
     try {
-        const bool inserted = co_await keys.bootstrap_owner(registry::principal::system("bootstrap"), row, write_file);
+        const bool inserted =
+            co_await keys.bootstrap_owner(registry::principal::system("bootstrap"), row, write_file);
         made = inserted;
     } catch (...) {
         if (written) std::filesystem::remove(file);  // the commit failed: the key it holds is none

@@ -1,5 +1,3 @@
-#include <leasehold/control-plane/control_plane.hpp>
-
 #include "api/hosts.hpp"
 #include "api/installation.hpp"
 #include "api/keys.hpp"
@@ -19,6 +17,7 @@
 #include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
 #include <leasehold/base/worker_pool.hpp>
+#include <leasehold/control-plane/control_plane.hpp>
 #include <leasehold/database/listener.hpp>
 #include <leasehold/http/openapi.hpp>
 #include <leasehold/migrations/fleet_chain.hpp>
@@ -28,7 +27,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-
 #include <unistd.h>
 
 namespace leasehold::control_plane {
@@ -38,7 +36,13 @@ namespace {
 struct resources
 {
     resources(services& with, operations::tenant_verification& verification)
-        : installation(with, verification), tenants(with), operations(with), servers(with), tokens(with), keys(with), hosts(with)
+        : installation(with, verification)
+        , tenants(with)
+        , operations(with)
+        , servers(with)
+        , tokens(with)
+        , keys(with)
+        , hosts(with)
     {}
     void mount(http::routes& on)
     {
@@ -49,9 +53,15 @@ struct resources
         tokens.mount(on);
         keys.mount(on);
         hosts.mount(on);
-        on.get("/api/v1/openapi.json", http::open_to_all, [this, &on](const http::context&) -> task<http::reply> {
-            co_return http::json_reply(200, http::openapi(on, http::api_info("Leasehold", version), "/api/v1"));
-        });
+        on.get(
+            "/api/v1/openapi.json",
+            http::open_to_all,
+            [this, &on](const http::context&) -> task<http::reply> {
+                co_return http::json_reply(
+                    200, http::openapi(on, http::api_info("Leasehold", version), "/api/v1")
+                );
+            }
+        );
     }
 
     installation_api installation;
@@ -76,19 +86,40 @@ std::string process_name()
 struct control_plane::impl
 {
     impl(const config& all, const hmac_keys& keys, control_plane_settings how)
-        : values(all), secrets(keys), settings(std::move(how)), main_lane("control-plane"),
-          pool(registry::endpoint_of(all.registry, all.registry.control_plane), all.registry.pool.threads, all.registry.pool.queue),
-          workers("operations", all.control_plane.operations.workers + 4, 256),
-          data(settings.router, settings.router_ca_file, keys, workers),
-          license(installation, all, settings.development, *settings.clock),
-          chain(migrations::tenant_chain_of(all.migrations))
+        : values(all)
+        , secrets(keys)
+        , settings(std::move(how))
+        , main_lane("control-plane")
+        , pool(
+              registry::endpoint_of(all.registry, all.registry.control_plane),
+              all.registry.pool.threads,
+              all.registry.pool.queue
+          )
+        , workers("operations", all.control_plane.operations.workers + 4, 256)
+        , data(settings.router, settings.router_ca_file, keys, workers)
+        , license(installation, all, settings.development, *settings.clock)
+        , chain(migrations::tenant_chain_of(all.migrations))
     {
         if (all.multitenancy.enabled) make_fleet();
         verification.emplace(fleet ? &fleet->with : nullptr, tenants, host_store, data);
         with.emplace(services{
-            values, secrets, tenants, server_store, operation_store, key_store, token_store, host_store, installation, license,
-            data, [this] { if (fleet) fleet->runner.wake(); }, settings.version,
-            std::string(keys.subkey("cursor").reveal()), all.multitenancy.enabled});
+            values,
+            secrets,
+            tenants,
+            server_store,
+            operation_store,
+            key_store,
+            token_store,
+            host_store,
+            installation,
+            license,
+            data,
+            [this] {
+                if (fleet) fleet->runner.wake();
+            },
+            settings.version,
+            std::string(keys.subkey("cursor").reveal()),
+            all.multitenancy.enabled});
         authenticator.emplace(key_store, keys);
         http::routes_settings route_settings;
         route_settings.body_limit = static_cast<std::size_t>(all.limits.request.body);
@@ -135,7 +166,9 @@ struct control_plane::impl
     task<void> prepare()
     {
         co_await check_schema();
-        co_await installation.check_hmac_fingerprints(registry::principal::system("start"), secrets.fingerprints());
+        co_await installation.check_hmac_fingerprints(
+            registry::principal::system("start"), secrets.fingerprints()
+        );
         co_await ensure_owner(key_store, secrets, values.control_plane);
         co_await license.refresh();
     }
@@ -150,8 +183,13 @@ struct control_plane::impl
         }
         if (version < ours.version()) {
             throw error(
-                error_kind::conflict, "schema_behind",
-                fmt::format("the registry is at {}, this release needs {}: run `leasehold migrate`", version, ours.version())
+                error_kind::conflict,
+                "schema_behind",
+                fmt::format(
+                    "the registry is at {}, this release needs {}: run `leasehold migrate`",
+                    version,
+                    ours.version()
+                )
             );
         }
     }
@@ -237,15 +275,20 @@ void control_plane::start()
     if (own.fleet) {
         // Workers look by themselves; the notification only spares the wait.
         own.wake_up = std::make_unique<database::listener>(
-            registry::endpoint_of(own.values.registry, own.values.registry.control_plane), "registry_operation",
-            [&own](std::string_view) { asio::post(own.main_lane.context(), [&own] { own.fleet->runner.wake(); }); }
+            registry::endpoint_of(own.values.registry, own.values.registry.control_plane),
+            "registry_operation",
+            [&own](std::string_view) {
+                asio::post(own.main_lane.context(), [&own] { own.fleet->runner.wake(); });
+            }
         );
         asio::post(own.main_lane.context(), [&own] {
             own.fleet->runner.start();
             own.fleet->sweeper.start();
         });
     }
-    asio::post(own.main_lane.context(), [&own] { spawn(own.main_lane.context(), "license watch", own.watch_license()); });
+    asio::post(own.main_lane.context(), [&own] {
+        spawn(own.main_lane.context(), "license watch", own.watch_license());
+    });
     own.ready = true;
     log::info("control_plane.listening", {{"address", own.listener->bound().to_string()}});
 }

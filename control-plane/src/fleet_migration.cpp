@@ -1,5 +1,3 @@
-#include <leasehold/control-plane/fleet_migration.hpp>
-
 #include "operations/facilities.hpp"
 #include "operations/template_builder.hpp"
 #include "servers/access.hpp"
@@ -9,6 +7,7 @@
 #include <leasehold/base/lane.hpp>
 #include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/worker_pool.hpp>
+#include <leasehold/control-plane/fleet_migration.hpp>
 #include <leasehold/migrations/fleet_chain.hpp>
 #include <leasehold/registry/connection.hpp>
 #include <leasehold/registry/fleet.hpp>
@@ -17,7 +16,6 @@
 #include <fmt/format.h>
 
 #include <mutex>
-
 #include <unistd.h>
 
 namespace leasehold::control_plane {
@@ -32,7 +30,8 @@ database::endpoint migration_endpoint(const config& values, database::endpoint w
     return where;
 }
 
-migrations::applied apply_to(database::endpoint where, const migrations::chain& chain, const std::string& applied_by)
+migrations::applied
+apply_to(database::endpoint where, const migrations::chain& chain, const std::string& applied_by)
 {
     const auto connection = database::connect(where);
     migrations::apply_settings settings;
@@ -51,7 +50,8 @@ void record(const config& values, const std::string& chain, const migrations::ap
 migrations::applied migrate_registry(const config& values, const std::string& applied_by)
 {
     auto where = registry::endpoint_of(values.registry, values.registry.migrate);
-    const auto done = apply_to(migration_endpoint(values, std::move(where)), migrations::registry_chain(), applied_by);
+    const auto done =
+        apply_to(migration_endpoint(values, std::move(where)), migrations::registry_chain(), applied_by);
     record(values, "registry", done);
     return done;
 }
@@ -59,7 +59,8 @@ migrations::applied migrate_registry(const config& values, const std::string& ap
 migrations::applied migrate_shared(const config& values, const std::string& applied_by)
 {
     auto where = registry::shared_endpoint_of(values.registry, values.shared);
-    const auto done = apply_to(migration_endpoint(values, std::move(where)), migrations::shared_chain(), applied_by);
+    const auto done =
+        apply_to(migration_endpoint(values, std::move(where)), migrations::shared_chain(), applied_by);
     record(values, "shared", done);
     return done;
 }
@@ -79,17 +80,26 @@ migrations::applied migrate_collapsed(const config& values, const std::string& a
     if (own.sslmode.rfind("verify", 0) == 0 && !ca.empty()) own.ca = load_file(ca);
     fleet.ensure_collapsed(values.registry.database, own);
     fleet.grant_collapsed();
-    fleet.record_tenant(registry::collapsed_tenant(), done.version_after, done.contract_version, done.checksum);
+    fleet.record_tenant(
+        registry::collapsed_tenant(), done.version_after, done.contract_version, done.checksum
+    );
     return done;
 }
 
 // The ports of a fan-out. Broker calls run on one lane; workers of the engine block on them.
-struct fleet_migration::impl : migrations::target_source, migrations::credential_source, migrations::run_journal
+struct fleet_migration::impl : migrations::target_source,
+                               migrations::credential_source,
+                               migrations::run_journal
 {
     explicit impl(const config& all)
-        : values(all), chain(migrations::tenant_chain_of(all.migrations)),
-          pool(registry::endpoint_of(all.registry, all.registry.migrate), journal_connections, 256), fleet(pool),
-          tenants(pool), servers(pool), installation(pool), workers("migrate", 4, 256)
+        : values(all)
+        , chain(migrations::tenant_chain_of(all.migrations))
+        , pool(registry::endpoint_of(all.registry, all.registry.migrate), journal_connections, 256)
+        , fleet(pool)
+        , tenants(pool)
+        , servers(pool)
+        , installation(pool)
+        , workers("migrate", 4, 256)
     {}
 
     ~impl() override { close(); }
@@ -113,10 +123,17 @@ struct fleet_migration::impl : migrations::target_source, migrations::credential
             };
             on_lane(make());
             access = std::make_unique<servers::access>(
-                *broker, std::filesystem::temp_directory_path() / fmt::format("leasehold-migrate-{}", ::getpid())
+                *broker,
+                std::filesystem::temp_directory_path() / fmt::format("leasehold-migrate-{}", ::getpid())
             );
             with = std::make_unique<operations::facilities>(operations::facilities{
-                tenants, servers, installation, *broker, *access, workers, chain,
+                tenants,
+                servers,
+                installation,
+                *broker,
+                *access,
+                workers,
+                chain,
                 fmt::format("migrate:{}:{}", ::getpid(), uuid::random().to_string().substr(0, 8))});
         }
         return *broker;
@@ -143,7 +160,8 @@ struct fleet_migration::impl : migrations::target_source, migrations::credential
         return plan;
     }
 
-    std::vector<migrations::target> page(const std::string& wanted, std::optional<tenant_id> after, int limit) override
+    std::vector<migrations::target>
+    page(const std::string& wanted, std::optional<tenant_id> after, int limit) override
     {
         if (installation_text.empty()) installation_text = fleet.installation();
         std::vector<migrations::target> found;
@@ -257,7 +275,8 @@ std::pair<int, int> fleet_migration::build_templates()
     return impl_->on_lane(impl_->build_all_templates());
 }
 
-migrations::fleet_result fleet_migration::run(migrations::event_sink& events, migrations::fleet_settings settings)
+migrations::fleet_result
+fleet_migration::run(migrations::event_sink& events, migrations::fleet_settings settings)
 {
     return migrations::run_fleet(impl_->chain, *impl_, *impl_, *impl_, events, settings);
 }

@@ -6,8 +6,13 @@
 
 namespace leasehold::control_plane {
 
-licensing::licensing(registry::installation& store, const config& values, bool development, const clock_source& clock)
-    : store_(store), values_(values), development_(development), clock_(clock)
+licensing::licensing(
+    registry::installation& store, const config& values, bool development, const clock_source& clock
+)
+    : store_(store)
+    , values_(values)
+    , development_(development)
+    , clock_(clock)
 {}
 
 task<void> licensing::refresh()
@@ -16,7 +21,8 @@ task<void> licensing::refresh()
     const auto installation = co_await store_.id();
     const auto stored = co_await store_.license_document();
     std::vector<std::string> documents;
-    if (std::filesystem::exists(values_.license.file)) documents.push_back(load_file(values_.license.file, 16U << 10U));
+    if (std::filesystem::exists(values_.license.file))
+        documents.push_back(load_file(values_.license.file, 16U << 10U));
     if (stored) documents.push_back(*stored);
 
     const auto before = state();
@@ -49,7 +55,9 @@ void licensing::allow_new() const
     if (now != license_state::restricted && now != license_state::none) return;
     const std::string code = refusal_ ? refusal_->code : "license_expired";
     throw error(
-        error_kind::unlicensed, code, "the license does not allow anything new; what exists goes on being served"
+        error_kind::unlicensed,
+        code,
+        "the license does not allow anything new; what exists goes on being served"
     );
 }
 

@@ -22,19 +22,25 @@ constexpr query where_am_i{"tenant_census", R"(
            pg_catalog.shobj_description(d.oid, 'pg_database') as marker
       from pg_catalog.pg_database d where d.datname = current_database())"};
 
-constexpr query host_ids{"tenant_host_ids", "select id from public.hosts where status <> 'orphan' order by id"};
+constexpr query host_ids{
+    "tenant_host_ids", "select id from public.hosts where status <> 'orphan' order by id"};
 
-constexpr query set_host_approval{"tenant_host_approval", "update public.hosts set approval = $2 where id = $1::uuid"};
+constexpr query set_host_approval{
+    "tenant_host_approval", "update public.hosts set approval = $2 where id = $1::uuid"};
 
 constexpr std::chrono::seconds ticket_life(30);
 
 }  // namespace
 
 tenant_data::tenant_data(address router, std::string ca_file, const hmac_keys& secrets, worker_pool& workers)
-    : router_(std::move(router)), ca_file_(std::move(ca_file)), secrets_(secrets), workers_(workers)
+    : router_(std::move(router))
+    , ca_file_(std::move(ca_file))
+    , secrets_(secrets)
+    , workers_(workers)
 {}
 
-database::endpoint tenant_data::endpoint_for(tenant_id tenant, const registry::principal& who, role_class what) const
+database::endpoint
+tenant_data::endpoint_for(tenant_id tenant, const registry::principal& who, role_class what) const
 {
     router::ticket right;
     right.tenant = tenant;
@@ -96,7 +102,8 @@ task<tenant_data::census> tenant_data::take_census(tenant_id tenant, registry::p
             counted.database = here.get<std::string>("database");
             counted.role = here.get<std::string>("who");
             counted.marker = here.find<std::string>("marker").value_or("");
-            for (const auto& row : tx.find_all(host_ids)) counted.host_ids.push_back(row.get<std::string>("id"));
+            for (const auto& row : tx.find_all(host_ids))
+                counted.host_ids.push_back(row.get<std::string>("id"));
         });
         return counted;
     });

@@ -15,12 +15,14 @@
 
 namespace leasehold::control_plane {
 
-// Reads of tenant data: like any client, through the router, with a ticket for one tenant that lives a minute. The control plane
-// never takes a lease for it. Lives on the control plane's lane; the session itself runs on a worker.
+// Reads of tenant data: like any client, through the router, with a ticket for one tenant that lives a
+// minute. The control plane never takes a lease for it. Lives on the control plane's lane; the session itself
+// runs on a worker.
 class tenant_data
 {
 public:
-    // `router`: where the router listens; `ca_file`: who signed its certificate (empty: it has none, loopback).
+    // `router`: where the router listens; `ca_file`: who signed its certificate (empty: it has none,
+    // loopback).
     tenant_data(address router, std::string ca_file, const hmac_keys& secrets, worker_pool& workers);
 
     struct host_facts
@@ -39,7 +41,8 @@ public:
         std::int64_t packages = 0;
     };
     task<std::vector<host_facts>> hosts(
-        registry::tenant_scope tenant, registry::principal who, std::optional<std::string> after, int limit);
+        registry::tenant_scope tenant, registry::principal who, std::optional<std::string> after, int limit
+    );
     // Ids in `hosts`, for verification.
     struct census
     {
@@ -50,7 +53,8 @@ public:
     };
     task<census> take_census(tenant_id tenant, registry::principal who);
     // Mirrors a host's registry state.
-    task<void> set_approval(registry::tenant_scope tenant, registry::principal who, host_id host, std::string approval);
+    task<void>
+    set_approval(registry::tenant_scope tenant, registry::principal who, host_id host, std::string approval);
 
 private:
     database::endpoint endpoint_for(tenant_id tenant, const registry::principal& who, role_class what) const;

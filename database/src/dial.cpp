@@ -4,12 +4,11 @@
 
 #include <fmt/format.h>
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <poll.h>
 #include <utility>
 
 namespace leasehold::database {
@@ -39,7 +38,8 @@ std::string setting(std::string_view name, std::string_view value)
 std::string start_up_options(const endpoint& where)
 {
     const auto count = [](milliseconds limit) { return std::to_string(limit.count()); };
-    return setting("search_path", where.search_path) + setting("statement_timeout", count(where.statement_timeout)) +
+    return setting("search_path", where.search_path) +
+           setting("statement_timeout", count(where.statement_timeout)) +
            setting("lock_timeout", count(where.lock_timeout)) +
            setting("idle_in_transaction_session_timeout", count(idle_in_transaction_limit)) +
            setting("TimeZone", "UTC") + setting("DateStyle", "ISO");
@@ -114,8 +114,8 @@ struct refusal
     std::string text;
 };
 
-// libpq's message in verbose form: "connection to server at … failed: FATAL:  28P01: password …\nLOCATION:  …".
-// The word before the SQLSTATE may be in the server's language, the SQLSTATE is not.
+// libpq's message in verbose form: "connection to server at … failed: FATAL:  28P01: password …\nLOCATION:
+// …". The word before the SQLSTATE may be in the server's language, the SQLSTATE is not.
 refusal read_refusal(std::string_view message)
 {
     const auto is_code = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
@@ -147,7 +147,8 @@ attempt try_host(keyword_list keywords, const char* password, steady::time_point
     while (PQstatus(connection.get()) != CONNECTION_BAD && next != PGRES_POLLING_OK) {
         if (next == PGRES_POLLING_FAILED) break;
         const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        if (!wait_for(PQsocket(connection.get()), events, deadline)) return {nullptr, {"", "no answer in time"}};
+        if (!wait_for(PQsocket(connection.get()), events, deadline))
+            return {nullptr, {"", "no answer in time"}};
         next = PQconnectPoll(connection.get());
     }
     if (PQstatus(connection.get()) == CONNECTION_OK) return {std::move(connection), {}};
@@ -169,13 +170,21 @@ bool is_final(const refusal& why) noexcept
             "database_login_refused",
             "the database refused the login",
             internal,
-            why.sqlstate);
+            why.sqlstate
+        );
     }
     if (why.sqlstate.empty()) {
-        throw error(error_kind::unavailable, "database_unavailable", "the database cannot be reached", internal);
+        throw error(
+            error_kind::unavailable, "database_unavailable", "the database cannot be reached", internal
+        );
     }
     throw sql_error(
-        error_kind::unavailable, "database_unavailable", "the database cannot be reached", internal, why.sqlstate);
+        error_kind::unavailable,
+        "database_unavailable",
+        "the database cannot be reached",
+        internal,
+        why.sqlstate
+    );
 }
 
 }  // namespace
@@ -197,7 +206,8 @@ open_connection dial(const endpoint& where)
     const auto deadline = steady::now() + where.connect_timeout;
     auto hosts_left = static_cast<int>(where.hosts.size());
     for (const auto& [host, port] : where.hosts) {
-        // Each host gets its share of what is left: one that does not answer must not use up the time of the others.
+        // Each host gets its share of what is left: one that does not answer must not use up the time of the
+        // others.
         const auto now = steady::now();
         const auto share = now + (deadline - now) / hosts_left--;
         auto tried = try_host(keywords_of(where, host, port), text, share);

@@ -14,8 +14,8 @@ struct connection_closer
 };
 using open_connection = std::unique_ptr<PGconn, connection_closer>;
 
-// Opens a connection by libpq itself: libpqxx has no deadline below a second, takes the password in one text with
-// everything else and keeps the SQLSTATE of a refusal to itself. Errors as connect() has them.
+// Opens a connection by libpq itself: libpqxx has no deadline below a second, takes the password in one text
+// with everything else and keeps the SQLSTATE of a refusal to itself. Errors as connect() has them.
 open_connection dial(const endpoint& where);
 
 }  // namespace leasehold::database

@@ -1,18 +1,16 @@
-#include <leasehold/database/listener.hpp>
-
 #include "notification_source.hpp"
 
 #include <leasehold/base/log.hpp>
-
-#include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <leasehold/database/listener.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace leasehold::database {
@@ -30,9 +28,13 @@ constexpr milliseconds look_anyway{1000};
 struct listener::impl
 {
     impl(endpoint to, std::string on, std::function<void(std::string_view)> call)
-        : where(std::move(to)), channel(std::move(on)), on_wake(std::move(call)), stop(eventfd(0, EFD_CLOEXEC))
+        : where(std::move(to))
+        , channel(std::move(on))
+        , on_wake(std::move(call))
+        , stop(eventfd(0, EFD_CLOEXEC))
     {
-        if (stop < 0) throw error(error_kind::unavailable, "descriptors_exhausted", "no file descriptor is left");
+        if (stop < 0)
+            throw error(error_kind::unavailable, "descriptors_exhausted", "no file descriptor is left");
     }
     ~impl() { ::close(stop); }
     impl(const impl&) = delete;
@@ -51,7 +53,8 @@ struct listener::impl
                 follow(*source);
                 return;
             } catch (const std::exception& why) {
-                if (!std::exchange(has_failed, true)) log::failure("listener.lost", why, {{"channel", channel}});
+                if (!std::exchange(has_failed, true))
+                    log::failure("listener.lost", why, {{"channel", channel}});
             }
             if (is_stopped_within(pause)) return;
             pause = std::min(pause * 2, longest_pause);
@@ -94,7 +97,8 @@ listener::listener(endpoint where, std::string channel, std::function<void(std::
 listener::~listener()
 {
     const std::uint64_t one = 1;
-    while (::write(impl_->stop, &one, sizeof one) < 0 && errno == EINTR) {}
+    while (::write(impl_->stop, &one, sizeof one) < 0 && errno == EINTR) {
+    }
     impl_->thread.join();
 }
 

@@ -1,10 +1,9 @@
-#include <leasehold/database/pool.hpp>
-
 #include "reopening_session.hpp"
 #include "sqlstate.hpp"
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/metrics.hpp>
+#include <leasehold/database/pool.hpp>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -13,11 +12,10 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 #include <utility>
 
@@ -28,8 +26,9 @@ constexpr int repeat_limit = 3;
 
 const metrics::gauge& queue_depth()
 {
-    static const auto gauge =
-        process_metrics().make_gauge("leasehold_registry_queue_depth", "Work that waits for a database connection");
+    static const auto gauge = process_metrics().make_gauge(
+        "leasehold_registry_queue_depth", "Work that waits for a database connection"
+    );
     return gauge;
 }
 
@@ -88,7 +87,8 @@ struct pool::impl
     std::vector<std::thread> workers;
 };
 
-pool::pool(endpoint where, int threads, int queue) : impl_(std::make_unique<impl>(static_cast<std::size_t>(queue)))
+pool::pool(endpoint where, int threads, int queue)
+    : impl_(std::make_unique<impl>(static_cast<std::size_t>(queue)))
 {
     for (int i = 0; i < threads; ++i) {
         impl_->workers.emplace_back([state = impl_.get(), own = reopening_session(where.clone())]() mutable {
@@ -129,7 +129,9 @@ void pool::take_slot()
             throw error(error_kind::unavailable, "database_busy", "the service is stopping");
         }
         if (impl_->slots_taken >= impl_->queue_limit) {
-            throw error(error_kind::unavailable, "database_busy", "too much work is waiting for the database");
+            throw error(
+                error_kind::unavailable, "database_busy", "too much work is waiting for the database"
+            );
         }
         ++impl_->slots_taken;
     }
@@ -139,7 +141,8 @@ void pool::take_slot()
 task<void> pool::hop(const std::function<void(session&)>& on_worker)
 {
     const auto start = [&](auto resume) {  // must not throw: that would leave io_context::run()
-        auto home = asio::prefer(asio::get_associated_executor(resume), asio::execution::outstanding_work.tracked);
+        auto home =
+            asio::prefer(asio::get_associated_executor(resume), asio::execution::outstanding_work.tracked);
         auto kept = std::make_shared<decltype(resume)>(std::move(resume));
         // The coroutine is moved on, never shared: its last owner must be its own lane.
         impl_->add([&on_worker, home, kept = std::move(kept)](session& own) mutable {

@@ -1,4 +1,5 @@
-// The only file that knows libpqxx. Written for 6.4 (Debian 12); docs/dependencies.md lists what differs in 7 and 8.
+// The only file that knows libpqxx. Written for 6.4 (Debian 12); docs/dependencies.md lists what differs in 7
+// and 8.
 #include "dial.hpp"
 #include "notification_source.hpp"
 #include "sqlstate.hpp"
@@ -25,7 +26,8 @@ constexpr std::size_t notice_limit = 1000;
 class adopting_policy final : public pqxx::connectionpolicy
 {
 public:
-    explicit adopting_policy(open_connection open) : connectionpolicy(std::string()), open_(std::move(open)) {}
+    explicit adopting_policy(open_connection open) : connectionpolicy(std::string()), open_(std::move(open))
+    {}
 
     handle do_startconnect(handle given) override { return given != nullptr ? given : open_.release(); }
     handle do_completeconnect(handle given) override { return given; }
@@ -38,20 +40,28 @@ class connection final : public pqxx::connection_base
 {
 public:
     explicit connection(open_connection open)
-        : connection_base(policy_), raw_(open.get()), policy_(std::move(open))
+        : connection_base(policy_)
+        , raw_(open.get())
+        , policy_(std::move(open))
     {
         init();
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-        // Deprecated because version 7 has no reactivation. Here it would bring a lost connection back as another backend,
-        // without session settings and advisory locks.
+        // Deprecated because version 7 has no reactivation. Here it would bring a lost connection back as
+        // another backend, without session settings and advisory locks.
         inhibit_reactivation(true);
 #pragma GCC diagnostic pop
         set_verbosity(terse);  // no DETAIL and no LINE: they quote values and statements
     }
-    ~connection() { close(); }
+    ~connection()
+    {
+        close();
+    }
 
-    [[nodiscard]] PGTransactionStatusType transaction_status() const noexcept { return PQtransactionStatus(raw_); }
+    [[nodiscard]] PGTransactionStatusType transaction_status() const noexcept
+    {
+        return PQtransactionStatus(raw_);
+    }
 
 private:
     const PGconn* raw_;
@@ -107,7 +117,8 @@ std::string sqlstate_of(const pqxx::sql_error& e)
             "database_commit_in_doubt",
             "the connection was lost during the commit: it may have happened or not",
             e.what(),
-            "08007");
+            "08007"
+        );
     } catch (const pqxx::too_many_connections& e) {
         throw to_error("53300", where, e.what());
     } catch (const pqxx::broken_connection& e) {
@@ -137,8 +148,10 @@ std::vector<row> to_rows(const pqxx::result& result)
         std::vector<std::optional<std::string>> fields;
         fields.reserve(from.size());
         for (const auto& field : from) {
-            if (field.is_null()) fields.emplace_back();
-            else fields.emplace_back(std::in_place, field.c_str(), field.size());
+            if (field.is_null())
+                fields.emplace_back();
+            else
+                fields.emplace_back(std::in_place, field.c_str(), field.size());
         }
         rows.emplace_back(names, std::move(fields));
     }
@@ -167,7 +180,10 @@ class pqxx_transaction final : public transaction
 public:
     pqxx_transaction(pqxx_session& owner, pqxx::transaction_base& tx) : owner_(owner), tx_(tx) {}
 
-    std::vector<row> query_rows(const query& what, const params& with) override { return to_rows(exec(what, with)); }
+    std::vector<row> query_rows(const query& what, const params& with) override
+    {
+        return to_rows(exec(what, with));
+    }
     std::int64_t execute(const query& what, const params& with) override
     {
         return static_cast<std::int64_t>(exec(what, with).affected_rows());
@@ -202,7 +218,8 @@ public:
                     error_kind::internal,
                     "transaction_aborted",
                     "the transaction failed",
-                    "a failed statement was passed over, or the work ended the transaction itself");
+                    "a failed statement was passed over, or the work ended the transaction itself"
+                );
             }
             tx.commit();
         });
@@ -248,7 +265,10 @@ public:
         }
         connection_.prepare(name, std::string(what.sql));
         const auto seconds = process_metrics().make_histogram(
-            "leasehold_registry_query_seconds", "Time of a query at the database, by name", {{"query", what.name}});
+            "leasehold_registry_query_seconds",
+            "Time of a query at the database, by name",
+            {{"query", what.name}}
+        );
         return known_.emplace(name, known_query{what.sql, seconds}).first->second;
     }
 
@@ -294,7 +314,8 @@ pqxx::result pqxx_transaction::exec(const query& what, const params& with)
         const auto& known = owner_.prepared(what);
         const auto begin = std::chrono::steady_clock::now();
         auto result = tx_.exec_prepared(std::string(what.name), pqxx::prepare::make_dynamic_params(values));
-        known.seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        known.seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()
+        );
         return result;
     });
 }
@@ -309,7 +330,9 @@ class pqxx_notification_source final : public notification_source
 {
 public:
     pqxx_notification_source(open_connection open, const std::string& channel)
-        : connection_(std::move(open)), notices_(connection_), receiver_(connection_, channel)
+        : connection_(std::move(open))
+        , notices_(connection_)
+        , receiver_(connection_, channel)
     {}
 
     [[nodiscard]] int socket() const noexcept override { return connection_.sock(); }
@@ -327,7 +350,9 @@ public:
 private:
     struct receiver final : pqxx::notification_receiver
     {
-        receiver(pqxx::connection_base& from, const std::string& channel) : notification_receiver(from, channel) {}
+        receiver(pqxx::connection_base& from, const std::string& channel)
+            : notification_receiver(from, channel)
+        {}
         void operator()(const std::string& payload, int) override { payloads.push_back(payload); }
         std::vector<std::string> payloads;
     };

@@ -17,7 +17,12 @@ std::unique_ptr<session> connect_as_service(const endpoint& where)
     } catch (const sql_error& e) {
         if (e.kind() != error_kind::unauthenticated) throw;
         throw sql_error(
-            error_kind::unavailable, "database_unavailable", "the database cannot be reached", e.what(), e.sqlstate());
+            error_kind::unavailable,
+            "database_unavailable",
+            "the database cannot be reached",
+            e.what(),
+            e.sqlstate()
+        );
     }
 }
 

@@ -35,7 +35,8 @@ param::param(wall_time value)
     text_ = std::move(text);
 }
 
-param::param(double value) : text_(fmt::format("{}", value)) {}  // shortest text that gives the same number back
+param::param(double value)
+    : text_(fmt::format("{}", value)) {}  // shortest text that gives the same number back
 
 std::string to_array(const std::vector<std::string>& items)
 {
@@ -53,12 +54,10 @@ std::string to_array(const std::vector<std::string>& items)
 }
 
 sql_error::sql_error(
-    error_kind kind,
-    std::string code,
-    std::string detail,
-    std::string internal,
-    std::string sqlstate)
-    : error(kind, std::move(code), std::move(detail), std::move(internal)), sqlstate_(std::move(sqlstate))
+    error_kind kind, std::string code, std::string detail, std::string internal, std::string sqlstate
+)
+    : error(kind, std::move(code), std::move(detail), std::move(internal))
+    , sqlstate_(std::move(sqlstate))
 {}
 
 std::size_t row::position_of(std::string_view name) const
@@ -74,7 +73,8 @@ void row::refuse(std::string_view name, std::string_view why)
         error_kind::internal,
         "column_unexpected",
         "the database gave an unexpected answer",
-        fmt::format("column {} {}", name, why));
+        fmt::format("column {} {}", name, why)
+    );
 }
 
 const std::optional<std::string>& row::text(std::string_view name) const
@@ -89,7 +89,8 @@ std::optional<row> transaction::at_most_one(const query& what, std::vector<row> 
             error_kind::internal,
             "row_unexpected",
             "the database gave an unexpected answer",
-            fmt::format("{} gave {} rows", what.name, rows.size()));
+            fmt::format("{} gave {} rows", what.name, rows.size())
+        );
     }
     if (rows.empty()) return std::nullopt;
     return std::move(rows.front());
@@ -103,7 +104,8 @@ row transaction::exactly_one(const query& what, std::vector<row> rows)
             error_kind::internal,
             "row_missing",
             "the database gave an unexpected answer",
-            fmt::format("{} gave no row", what.name));
+            fmt::format("{} gave no row", what.name)
+        );
     }
     return std::move(*found);
 }

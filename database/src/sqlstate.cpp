@@ -29,7 +29,8 @@ constexpr std::array states{
     state_row{"42501", error_kind::forbidden, "database_error", "the database gives no permission for this"},
 };
 
-constexpr state_row otherwise{"", error_kind::internal, "database_error", "the database refused the statement"};
+constexpr state_row otherwise{
+    "", error_kind::internal, "database_error", "the database refused the statement"};
 
 const state_row& row_of(std::string_view sqlstate) noexcept
 {
@@ -55,7 +56,8 @@ sql_error to_error(std::string_view sqlstate, std::string_view where, std::strin
 
 bool ends_connection(std::string_view sqlstate) noexcept
 {
-    return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "25P03" || sqlstate == "25P04";
+    return sqlstate.starts_with("08") || sqlstate.starts_with("57P") || sqlstate == "25P03" ||
+           sqlstate == "25P04";
 }
 
 bool is_repeatable(std::string_view sqlstate) noexcept

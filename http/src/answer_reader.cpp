@@ -33,7 +33,9 @@ void begin(std::optional<answer_parser>& parser, std::size_t body_limit)
 }
 
 // Feeds what has arrived. False: the answer is not acceptable, and `end` says why.
-bool feed(std::optional<answer_parser>& parser, wiped_string& arrived, std::size_t body_limit, exchange_end& end)
+bool feed(
+    std::optional<answer_parser>& parser, wiped_string& arrived, std::size_t body_limit, exchange_end& end
+)
 {
     if (!parser->got_some() && arrived.size() >= 2 && arrived[0] == '\x15' && arrived[1] == '\x03') {
         fail(end, exchange_failure::tls, "the peer speaks TLS, not plain HTTP");
@@ -45,7 +47,11 @@ bool feed(std::optional<answer_parser>& parser, wiped_string& arrived, std::size
         arrived.erase(0, used);
         if (failed == beast_http::error::need_more) return true;
         if (failed == beast_http::error::body_limit || failed == beast_http::error::header_limit) {
-            fail(end, exchange_failure::too_large, "the answer is larger than " + std::to_string(body_limit) + " bytes");
+            fail(
+                end,
+                exchange_failure::too_large,
+                "the answer is larger than " + std::to_string(body_limit) + " bytes"
+            );
             return false;
         }
         if (failed) {
@@ -66,7 +72,8 @@ answer take(answer_parser& parser)
     auto message = parser.release();
     answer made;
     made.status = static_cast<int>(message.result_int());
-    for (const auto& field : message) made.fields.add(std::string(field.name_string()), std::string(field.value()));
+    for (const auto& field : message)
+        made.fields.add(std::string(field.name_string()), std::string(field.value()));
     made.body.assign(message.body().data(), message.body().size());
     return made;
 }
@@ -94,7 +101,8 @@ task<exchange_end> read_answer(byte_stream& from, std::size_t body_limit)
             parser->put_eof(failed);  // a body that the end of the connection delimits; TLS must have said so
         }
         if (failed) {
-            const std::string why = is_timeout(failed) ? "no answer in time" : "the connection ended: " + failed.message();
+            const std::string why =
+                is_timeout(failed) ? "no answer in time" : "the connection ended: " + failed.message();
             fail(end, exchange_failure::answer_lost, why);
             co_return end;
         }

@@ -15,9 +15,8 @@
 #include <array>
 #include <cerrno>
 #include <limits>
-#include <utility>
-
 #include <sys/socket.h>
+#include <utility>
 
 namespace leasehold::http {
 namespace {
@@ -43,7 +42,8 @@ public:
     [[nodiscard]] std::uint64_t taken() const noexcept { return taken_; }
 };
 
-using socket_stream = beast::basic_stream<asio::generic::stream_protocol, asio::any_io_executor, counting_policy>;
+using socket_stream =
+    beast::basic_stream<asio::generic::stream_protocol, asio::any_io_executor, counting_policy>;
 using tls_layer = ssl::stream<socket_stream>;
 
 bool has_input(stream_socket& socket) noexcept
@@ -56,7 +56,10 @@ bool has_input(stream_socket& socket) noexcept
 class plain_stream final : public byte_stream
 {
 public:
-    plain_stream(socket_stream socket, std::string first) : socket_(std::move(socket)), first_(std::move(first)) {}
+    plain_stream(socket_stream socket, std::string first)
+        : socket_(std::move(socket))
+        , first_(std::move(first))
+    {}
 
     task<std::size_t> read_some(asio::mutable_buffer into, error_code& failed) override
     {
@@ -82,8 +85,14 @@ public:
 
     void expires_at(deadline when) override { socket_.expires_at(when); }
     void close() noexcept override { socket_.close(); }
-    [[nodiscard]] std::uint64_t bytes_taken() const noexcept override { return socket_.rate_policy().taken(); }
-    [[nodiscard]] bool is_readable() noexcept override { return !first_.empty() || has_input(socket_.socket()); }
+    [[nodiscard]] std::uint64_t bytes_taken() const noexcept override
+    {
+        return socket_.rate_policy().taken();
+    }
+    [[nodiscard]] bool is_readable() noexcept override
+    {
+        return !first_.empty() || has_input(socket_.socket());
+    }
 
 private:
     socket_stream socket_;
@@ -94,7 +103,8 @@ class tls_stream final : public byte_stream
 {
 public:
     tls_stream(socket_stream socket, std::shared_ptr<ssl::context> context)
-        : context_(std::move(context)), layer_(std::move(socket), *context_)
+        : context_(std::move(context))
+        , layer_(std::move(socket), *context_)
     {}
 
     tls_layer& layer() noexcept { return layer_; }
@@ -137,8 +147,9 @@ public:
     {
         std::array<char, 2048> some{};
         socket_.expires_at(limit);
-        const auto count =
-            co_await socket_.async_read_some(asio::buffer(some), asio::redirect_error(asio::use_awaitable, failed));
+        const auto count = co_await socket_.async_read_some(
+            asio::buffer(some), asio::redirect_error(asio::use_awaitable, failed)
+        );
         first_.assign(some.data(), count);
         co_return std::string_view(first_);
     }
@@ -148,22 +159,25 @@ public:
         return std::make_unique<plain_stream>(std::move(socket_), std::move(first_));
     }
 
-    task<std::unique_ptr<byte_stream>> take_tls(
-        std::shared_ptr<ssl::context> context, deadline limit, error_code& failed) override
+    task<std::unique_ptr<byte_stream>>
+    take_tls(std::shared_ptr<ssl::context> context, deadline limit, error_code& failed) override
     {
         auto made = std::make_unique<tls_stream>(std::move(socket_), std::move(context));
         shaking_ = made.get();
         made->expires_at(limit);
         co_await made->layer().async_handshake(
-            ssl::stream_base::server, asio::buffer(first_), asio::redirect_error(asio::use_awaitable, failed));
+            ssl::stream_base::server, asio::buffer(first_), asio::redirect_error(asio::use_awaitable, failed)
+        );
         std::unique_ptr<byte_stream> done = std::move(made);
         co_return done;
     }
 
     void close() noexcept override
     {
-        if (shaking_ != nullptr) shaking_->close();
-        else socket_.close();
+        if (shaking_ != nullptr)
+            shaking_->close();
+        else
+            socket_.close();
     }
 
 private:
@@ -207,7 +221,8 @@ task<std::unique_ptr<byte_stream>> make_tls_client_stream(
         // SSL_set_tlsext_host_name is a macro with an old-style cast.
         std::string name = host;
         const auto set = SSL_ctrl(
-            layer.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
+            layer.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()
+        );
         if (set != 1) failed = asio::error::invalid_argument;
         if (failed) co_return done;
     }
@@ -217,7 +232,9 @@ task<std::unique_ptr<byte_stream>> make_tls_client_stream(
     if (failed) co_return done;
 
     made->expires_at(limit);
-    co_await layer.async_handshake(ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, failed));
+    co_await layer.async_handshake(
+        ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, failed)
+    );
     const long verdict = SSL_get_verify_result(layer.native_handle());
     if (verdict == X509_V_ERR_UNSPECIFIED) {  // what OpenSSL makes of the name check's refusal
         reason = "the certificate does not name " + host;

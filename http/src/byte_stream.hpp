@@ -19,14 +19,16 @@ using boost::system::error_code;
 using stream_socket = asio::generic::stream_protocol::socket;
 using deadline = std::chrono::steady_clock::time_point;
 
-// One connection as bytes, plain or TLS, with a deadline over whatever is awaited on it: when it passes the socket is
-// closed and the wait ends with a time-out. One reader, one writer. Owner and thread: the lane of the socket.
+// One connection as bytes, plain or TLS, with a deadline over whatever is awaited on it: when it passes the
+// socket is closed and the wait ends with a time-out. One reader, one writer. Owner and thread: the lane of
+// the socket.
 class byte_stream
 {
 public:
     virtual ~byte_stream() = default;
 
-    // 0 bytes with asio::error::eof at the orderly end; ssl::error::stream_truncated where TLS ended without a word.
+    // 0 bytes with asio::error::eof at the orderly end; ssl::error::stream_truncated where TLS ended without
+    // a word.
     virtual task<std::size_t> read_some(asio::mutable_buffer into, error_code& failed) = 0;
     virtual task<void> write(asio::const_buffer all, error_code& failed) = 0;
     // Tells the peer that nothing follows (TLS: close_notify), without closing.
@@ -44,8 +46,8 @@ bool is_timeout(const error_code& failed) noexcept;
 
 std::unique_ptr<byte_stream> make_plain_stream(stream_socket socket);
 
-// Shakes hands as a client: SNI (for names, not addresses), chain and host name are checked. `failed` says what did not
-// hold; a certificate's reason is in `reason`.
+// Shakes hands as a client: SNI (for names, not addresses), chain and host name are checked. `failed` says
+// what did not hold; a certificate's reason is in `reason`.
 task<std::unique_ptr<byte_stream>> make_tls_client_stream(
     stream_socket socket,
     std::shared_ptr<asio::ssl::context> context,
@@ -63,8 +65,8 @@ public:
     // The first bytes of the peer, at least one unless `failed`. They stay: both takers below deliver them.
     virtual task<std::string_view> first_bytes(deadline limit, error_code& failed) = 0;
     virtual std::unique_ptr<byte_stream> take_plain() = 0;
-    virtual task<std::unique_ptr<byte_stream>> take_tls(
-        std::shared_ptr<asio::ssl::context> context, deadline limit, error_code& failed) = 0;
+    virtual task<std::unique_ptr<byte_stream>>
+    take_tls(std::shared_ptr<asio::ssl::context> context, deadline limit, error_code& failed) = 0;
     virtual void close() noexcept = 0;
 };
 std::unique_ptr<accepted_stream> make_accepted_stream(stream_socket socket);

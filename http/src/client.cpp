@@ -1,10 +1,10 @@
-#include <leasehold/http/client.hpp>
-
 #include "answer_reader.hpp"
 #include "connector.hpp"
 #include "idle_streams.hpp"
 #include "text.hpp"
 #include "wiped.hpp"
+
+#include <leasehold/http/client.hpp>
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
@@ -23,11 +23,14 @@ constexpr std::size_t joined_size = 16U << 10U;
 
 void check(const request& what)
 {
-    const auto refuse = [](const char* detail) { throw error(error_kind::invalid, "http_request_invalid", detail); };
+    const auto refuse = [](const char* detail) {
+        throw error(error_kind::invalid, "http_request_invalid", detail);
+    };
     if (what.verb == method::other) refuse("the method cannot be sent");
     if (!is_target(what.target)) refuse("the target holds a character that must be encoded");
     for (const auto& [name, value] : what.fields.all()) {
-        if (!is_token(name) || !is_field_value(value)) refuse("a header field holds a character that is not allowed");
+        if (!is_token(name) || !is_field_value(value))
+            refuse("a header field holds a character that is not allowed");
     }
 }
 
@@ -46,7 +49,8 @@ wiped_string write_head(const request& what, const origin& where)
     for (const auto& [name, value] : what.fields.all()) {
         if (!equal_without_case(name, "Content-Length")) line(name, value);
     }
-    const bool may_have_body = what.verb == method::post || what.verb == method::put || what.verb == method::patch;
+    const bool may_have_body =
+        what.verb == method::post || what.verb == method::put || what.verb == method::patch;
     if (may_have_body || !what.body.empty()) line("Content-Length", std::to_string(what.body.size()));
     head.append("\r\n");
     return head;
@@ -82,7 +86,8 @@ task<exchange_end> exchange(byte_stream& over, const wiped_string& head, const r
         late.detail = "the request could not be sent in time";
         co_return late;
     }
-    if (failed) {  // a server that refuses a long body answers first and closes then: what it said may be there
+    if (failed) {  // a server that refuses a long body answers first and closes then: what it said may be
+                   // there
         over.expires_at(std::min(limit, steady_clock::now() + std::chrono::seconds(1)));
         auto early = co_await read_answer(over, what.answer_limit);
         early.may_be_kept = false;
@@ -97,7 +102,9 @@ task<exchange_end> exchange(byte_stream& over, const wiped_string& head, const r
 struct client::impl
 {
     impl(origin at, client_settings how)
-        : where(std::move(at)), settings(std::move(how)), context(where.tls ? make_client_context(settings.ca_file) : nullptr)
+        : where(std::move(at))
+        , settings(std::move(how))
+        , context(where.tls ? make_client_context(settings.ca_file) : nullptr)
     {}
 
     origin where;
@@ -122,10 +129,12 @@ struct client::impl
         co_return co_await connect_to(where, context, soon);
     }
 
-    static task<answer> send(std::shared_ptr<impl> self, request what, std::chrono::milliseconds call_timeout);
+    static task<answer>
+    send(std::shared_ptr<impl> self, request what, std::chrono::milliseconds call_timeout);
 };
 
-task<answer> client::impl::send(std::shared_ptr<impl> self, request what, std::chrono::milliseconds call_timeout)
+task<answer>
+client::impl::send(std::shared_ptr<impl> self, request what, std::chrono::milliseconds call_timeout)
 {
     const wiped_request guard(what);
     check(what);

@@ -57,7 +57,8 @@ task<tcp::resolver::results_type> resolve(attempt& now, const origin& where, err
     }
     const std::string port = std::to_string(where.port);
     co_return co_await now.resolver.async_resolve(
-        where.host, port, tcp::resolver::numeric_service, asio::redirect_error(asio::use_awaitable, failed));
+        where.host, port, tcp::resolver::numeric_service, asio::redirect_error(asio::use_awaitable, failed)
+    );
 }
 
 }  // namespace
@@ -74,13 +75,15 @@ std::shared_ptr<ssl::context> make_client_context(const std::string& ca_file)
         made->load_verify_file(ca_file, failed);
     }
     if (failed) {
-        throw exchange_error(exchange_failure::tls, false, "cannot use the CA file " + ca_file + ": " + failed.message());
+        throw exchange_error(
+            exchange_failure::tls, false, "cannot use the CA file " + ca_file + ": " + failed.message()
+        );
     }
     return made;
 }
 
-task<std::unique_ptr<byte_stream>> connect_to(
-    const origin& where, std::shared_ptr<ssl::context> context, deadline limit)
+task<std::unique_ptr<byte_stream>>
+connect_to(const origin& where, std::shared_ptr<ssl::context> context, deadline limit)
 {
     auto executor = co_await asio::this_coro::executor;
     auto now = begin_attempt(executor, limit);
@@ -99,11 +102,13 @@ task<std::unique_ptr<byte_stream>> connect_to(
 
     std::string reason;
     failed = {};
-    auto stream =
-        co_await make_tls_client_stream(std::move(socket), std::move(context), where.host, limit, failed, reason);
+    auto stream = co_await make_tls_client_stream(
+        std::move(socket), std::move(context), where.host, limit, failed, reason
+    );
     if (is_timeout(failed)) refuse(exchange_failure::unreachable, where, "no TLS handshake in time");
     if (failed.category() == asio::error::get_ssl_category()) refuse(exchange_failure::tls, where, reason);
-    if (failed) refuse(exchange_failure::unreachable, where, "ended in the TLS handshake: " + failed.message());
+    if (failed)
+        refuse(exchange_failure::unreachable, where, "ended in the TLS handshake: " + failed.message());
     co_return stream;
 }
 

@@ -1,16 +1,20 @@
-#include <leasehold/http/context.hpp>
-
 #include "text.hpp"
+
+#include <leasehold/http/context.hpp>
 
 namespace leasehold::http {
 
 std::string_view to_text(scope value) noexcept
 {
     switch (value) {
-    case scope::open: return "open";
-    case scope::principal: return "principal";
-    case scope::platform: return "platform";
-    case scope::tenant: return "tenant";
+    case scope::open:
+        return "open";
+    case scope::principal:
+        return "principal";
+    case scope::platform:
+        return "platform";
+    case scope::tenant:
+        return "tenant";
     }
     return "open";
 }
@@ -38,8 +42,12 @@ bool context::has_path_parameter(std::string_view name) const
 
 void context::throw_unknown(std::string_view name)
 {
-    throw error(error_kind::internal, "path_parameter_unknown", "the request could not be handled",
-                "the route has no parameter " + std::string(name) + " of that type");
+    throw error(
+        error_kind::internal,
+        "path_parameter_unknown",
+        "the request could not be handled",
+        "the route has no parameter " + std::string(name) + " of that type"
+    );
 }
 
 }  // namespace leasehold::http

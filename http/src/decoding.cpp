@@ -9,9 +9,12 @@ constexpr std::size_t most_problems = 50;
 void append_escaped(std::string& pointer, const std::string& member)
 {
     for (const char c : member) {
-        if (c == '~') pointer += "~0";
-        else if (c == '/') pointer += "~1";
-        else pointer += c;
+        if (c == '~')
+            pointer += "~0";
+        else if (c == '/')
+            pointer += "~1";
+        else
+            pointer += c;
     }
 }
 

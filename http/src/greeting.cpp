@@ -23,7 +23,9 @@ std::string answer_to(greeting heard, bool expects_tls)
 {
     if (heard == greeting::postgresql) {  // an ErrorResponse, which libpq shows as it is
         std::string fields;
-        const auto add = [&](char type, std::string_view text) { fields.append(1, type).append(text).append(1, '\0'); };
+        const auto add = [&](char type, std::string_view text) {
+            fields.append(1, type).append(text).append(1, '\0');
+        };
         add('S', "FATAL");
         add('V', "FATAL");
         add('C', "08P01");

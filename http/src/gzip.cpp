@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-
 #include <zlib.h>
 
 namespace leasehold::http {
@@ -41,7 +40,8 @@ private:
 std::string unpack_gzip(std::string_view packed, std::size_t limit)
 {
     inflater machine;
-    if (!machine.is_ready()) throw error(error_kind::internal, "internal", "the request could not be handled", "inflateInit2");
+    if (!machine.is_ready())
+        throw error(error_kind::internal, "internal", "the request could not be handled", "inflateInit2");
     std::string input(packed);  // zlib wants it mutable, and does not change it
     auto& state = machine.state();
     state.next_in = reinterpret_cast<Bytef*>(input.data());  // NOLINT: zlib's own byte type
@@ -55,7 +55,9 @@ std::string unpack_gzip(std::string_view packed, std::size_t limit)
         const int verdict = inflate(&state, Z_NO_FLUSH);
         const std::size_t count = piece.size() - state.avail_out;
         if (unpacked.size() + count > limit) {
-            throw error(error_kind::invalid, "body_too_large", "the body is larger than this route accepts, unpacked");
+            throw error(
+                error_kind::invalid, "body_too_large", "the body is larger than this route accepts, unpacked"
+            );
         }
         unpacked.append(piece.data(), count);
         if (verdict == Z_STREAM_END) break;

@@ -5,8 +5,8 @@
 
 namespace leasehold::http {
 
-// Unpacks one gzip member. Errors: invalid "body_too_large" as soon as more than `limit` bytes come out, protocol
-// "body_malformed".
+// Unpacks one gzip member. Errors: invalid "body_too_large" as soon as more than `limit` bytes come out,
+// protocol "body_malformed".
 std::string unpack_gzip(std::string_view packed, std::size_t limit);
 
 }  // namespace leasehold::http

@@ -11,8 +11,8 @@
 
 namespace leasehold::http {
 
-// The kept connections of one client on one event loop. They end with the loop even where the client outlives it (blocking
-// callers give every call a loop of its own).
+// The kept connections of one client on one event loop. They end with the loop even where the client outlives
+// it (blocking callers give every call a loop of its own).
 class idle_streams
 {
 public:
@@ -24,7 +24,10 @@ public:
     void keep(std::unique_ptr<byte_stream> stream, std::size_t most);
 
     void end() noexcept;
-    [[nodiscard]] bool belongs_to(const asio::execution_context& loop) const noexcept { return loop_ == &loop; }
+    [[nodiscard]] bool belongs_to(const asio::execution_context& loop) const noexcept
+    {
+        return loop_ == &loop;
+    }
 
 private:
     struct kept

@@ -1,8 +1,8 @@
-#include <leasehold/http/route.hpp>
-
 #include "json_body.hpp"
 #include "target.hpp"
 #include "text.hpp"
+
+#include <leasehold/http/route.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -17,7 +17,8 @@ void check_media_type(const context& ctx)
     const auto given = ctx.header("Content-Type").value_or("");
     auto type = given.substr(0, given.find(';'));
     while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-    const bool is_merge = ctx.request().verb == method::patch && equal_without_case(type, "application/merge-patch+json");
+    const bool is_merge =
+        ctx.request().verb == method::patch && equal_without_case(type, "application/merge-patch+json");
     if (is_merge || equal_without_case(type, "application/json")) return;
     throw error(error_kind::invalid, "media_type", "the body must be application/json");
 }

@@ -32,9 +32,12 @@ public:
             levels_.emplace_back();
             break;
         case event_t::object_end:
-        case event_t::array_end: levels_.pop_back(); break;
+        case event_t::array_end:
+            levels_.pop_back();
+            break;
         case event_t::key:
-            if (!levels_.back().insert(checked(parsed)).second) refuse("a member is given twice: " + checked(parsed));
+            if (!levels_.back().insert(checked(parsed)).second)
+                refuse("a member is given twice: " + checked(parsed));
             break;
         case event_t::value:
             if (parsed.is_string()) (void)checked(parsed);
@@ -59,7 +62,9 @@ private:
 nlohmann::json parse_body(std::string_view text)
 {
     guard events;
-    const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) { return events(event, parsed); };
+    const auto watch = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+        return events(event, parsed);
+    };
     try {
         return nlohmann::json::parse(text.begin(), text.end(), watch);
     } catch (const nlohmann::json::exception&) {

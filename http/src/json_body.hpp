@@ -6,7 +6,8 @@
 
 namespace leasehold::http {
 
-// Parses a body: UTF-8 JSON, at most 32 levels deep, no member twice, no NUL in a text. Throws protocol "body_malformed".
+// Parses a body: UTF-8 JSON, at most 32 levels deep, no member twice, no NUL in a text. Throws protocol
+// "body_malformed".
 nlohmann::json parse_body(std::string_view text);
 
 }  // namespace leasehold::http

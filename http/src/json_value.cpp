@@ -6,9 +6,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <memory>
-
 #include <cxxabi.h>
+#include <memory>
 
 namespace leasehold::http::raw {
 
@@ -161,21 +160,28 @@ void from_text_number(std::string_view text, json& into)
     std::int64_t number = 0;
     const auto whole = std::from_chars(text.data(), end, number);
     if (whole.ec == std::errc() && whole.ptr == end) {
-        if (number < 0) into = number;
-        else into = static_cast<std::uint64_t>(number);
+        if (number < 0)
+            into = number;
+        else
+            into = static_cast<std::uint64_t>(number);
         return;
     }
     double real = 0;
     const auto read = std::from_chars(text.data(), end, real);
-    if (read.ec == std::errc() && read.ptr == end) into = real;
-    else into = std::string(text);  // the codec says what it wanted
+    if (read.ec == std::errc() && read.ptr == end)
+        into = real;
+    else
+        into = std::string(text);  // the codec says what it wanted
 }
 
 void from_text_bool(std::string_view text, json& into)
 {
-    if (text == "true") into = true;
-    else if (text == "false") into = false;
-    else into = std::string(text);
+    if (text == "true")
+        into = true;
+    else if (text == "false")
+        into = false;
+    else
+        into = std::string(text);
 }
 
 std::string dump(const std::function<void(json&)>& fill)
@@ -190,7 +196,8 @@ std::string type_name(const char* mangled)
 {
     int status = 0;
     const std::unique_ptr<char, decltype(&std::free)> text(
-        abi::__cxa_demangle(mangled, nullptr, nullptr, &status), &std::free);
+        abi::__cxa_demangle(mangled, nullptr, nullptr, &status), &std::free
+    );
     std::string name = status == 0 && text ? text.get() : mangled;
     const auto last = name.rfind("::");
     if (last != std::string::npos) name.erase(0, last + 2);
@@ -199,8 +206,12 @@ std::string type_name(const char* mangled)
 
 void refuse_missing_table(const char* mangled)
 {
-    throw error(error_kind::internal, "fields_missing", "the request could not be handled",
-                "there is no field table for " + type_name(mangled));
+    throw error(
+        error_kind::internal,
+        "fields_missing",
+        "the request could not be handled",
+        "there is no field table for " + type_name(mangled)
+    );
 }
 
 }  // namespace leasehold::http::raw

@@ -6,10 +6,9 @@
 #include <openssl/ssl.h>
 
 #include <cstring>
-#include <utility>
-
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace leasehold::http {
 namespace {
@@ -23,7 +22,11 @@ using asio::ip::tcp;
     if (failed == asio::error::address_in_use) {
         throw error(error_kind::conflict, "address_in_use", "another process listens on " + at.to_string());
     }
-    throw error(error_kind::unavailable, "listen_failed", "cannot listen on " + at.to_string() + ": " + failed.message());
+    throw error(
+        error_kind::unavailable,
+        "listen_failed",
+        "cannot listen on " + at.to_string() + ": " + failed.message()
+    );
 }
 
 // What a killed process left behind is removed; a socket that somebody still serves is not.
@@ -44,7 +47,8 @@ stream_protocol::endpoint endpoint_of(asio::io_context& where, const address& at
     error_code failed;
     tcp::resolver resolver(where);
     const auto found = resolver.resolve(
-        at.host, std::to_string(at.port), tcp::resolver::passive | tcp::resolver::numeric_service, failed);
+        at.host, std::to_string(at.port), tcp::resolver::passive | tcp::resolver::numeric_service, failed
+    );
     if (failed || found.empty()) refuse(at, failed);
     return found.begin()->endpoint();
 }

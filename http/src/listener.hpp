@@ -10,7 +10,8 @@ namespace leasehold::http {
 
 using stream_acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-// Binds and listens. `at` becomes the address that was bound. Errors: conflict "address_in_use", unavailable "listen_failed".
+// Binds and listens. `at` becomes the address that was bound. Errors: conflict "address_in_use", unavailable
+// "listen_failed".
 stream_acceptor listen_on(asio::io_context& where, address& at);
 
 // The peer's address without its port; "unix" on a Unix socket.

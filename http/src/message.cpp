@@ -1,8 +1,7 @@
-#include <leasehold/http/message.hpp>
+#include "text.hpp"
 
 #include <leasehold/base/secret.hpp>
-
-#include "text.hpp"
+#include <leasehold/http/message.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,7 +28,8 @@ std::string_view to_text(method verb) noexcept
 
 method parse_method(std::string_view text) noexcept
 {
-    const auto* found = std::find_if(verbs.begin(), verbs.end(), [&](const auto& row) { return row.second == text; });
+    const auto* found =
+        std::find_if(verbs.begin(), verbs.end(), [&](const auto& row) { return row.second == text; });
     return found == verbs.end() ? method::other : found->first;
 }
 

@@ -1,7 +1,7 @@
-#include <leasehold/http/openapi.hpp>
-
 #include "plain_answer.hpp"
 #include "text.hpp"
+
+#include <leasehold/http/openapi.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -88,10 +88,12 @@ void api_document::add_parameters(const route& one, json& operation)
             std::set<std::string> required;
             for (const auto& member : table.at("required")) required.insert(member.get<std::string>());
             for (const auto& member : table.at("properties").items()) {
-                parameters.push_back({{"name", member.key()},
-                                      {"in", "query"},
-                                      {"required", required.count(member.key()) != 0},
-                                      {"schema", member.value()}});
+                parameters.push_back(
+                    {{"name", member.key()},
+                     {"in", "query"},
+                     {"required", required.count(member.key()) != 0},
+                     {"schema", member.value()}}
+                );
             }
         } else {
             operation["requestBody"]["required"] = true;
@@ -113,8 +115,10 @@ void api_document::add(const route& one)
     add_parameters(one, operation);
 
     json schema;
-    if (one.describe_body_ != nullptr) one.describe_body_(schema, *this);
-    else one.call_->describe_answer(schema, *this);
+    if (one.describe_body_ != nullptr)
+        one.describe_body_(schema, *this);
+    else
+        one.call_->describe_answer(schema, *this);
     json& answers = operation["responses"];
     json& good = answers[std::to_string(one.call_->status())];
     good["description"] = std::string(reason_of(one.call_->status()));

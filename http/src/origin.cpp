@@ -1,6 +1,6 @@
-#include <leasehold/http/client.hpp>
-
 #include "text.hpp"
+
+#include <leasehold/http/client.hpp>
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>

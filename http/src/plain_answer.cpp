@@ -39,7 +39,8 @@ constexpr std::array<std::pair<int, std::string_view>, 25> reasons{{
 
 std::string_view reason_of(int status) noexcept
 {
-    const auto* found = std::find_if(reasons.begin(), reasons.end(), [&](const auto& row) { return row.first == status; });
+    const auto* found =
+        std::find_if(reasons.begin(), reasons.end(), [&](const auto& row) { return row.first == status; });
     return found == reasons.end() ? std::string_view() : found->second;
 }
 
@@ -47,7 +48,10 @@ std::string plain_answer(int status, std::string_view code, std::string_view det
 {
     const std::string number = std::to_string(status);
     std::string body;
-    body.append(R"({"type":"urn:leasehold:error:)").append(code).append(R"(","title":")").append(reason_of(status));
+    body.append(R"({"type":"urn:leasehold:error:)")
+        .append(code)
+        .append(R"(","title":")")
+        .append(reason_of(status));
     body.append(R"(","status":)").append(number).append(R"(,"detail":")").append(detail);
     body.append(R"(","code":")").append(code).append("\"}\n");
 

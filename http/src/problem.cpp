@@ -1,6 +1,6 @@
-#include <leasehold/http/problem.hpp>
-
 #include "plain_answer.hpp"
+
+#include <leasehold/http/problem.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -34,7 +34,8 @@ std::vector<field_problem> one_problem(std::string pointer, std::string code, st
 }  // namespace
 
 fields_error::fields_error(std::vector<field_problem> problems)
-    : error(error_kind::invalid, common_code(problems), summary_of(problems)), problems_(std::move(problems))
+    : error(error_kind::invalid, common_code(problems), summary_of(problems))
+    , problems_(std::move(problems))
 {}
 
 fields_error::fields_error(std::string pointer, std::string code, std::string detail)

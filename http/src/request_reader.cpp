@@ -47,7 +47,10 @@ struct request_reader::state
     }
 
     // Without eager(), put() stops at the end of the head.
-    [[nodiscard]] bool is_enough() const { return parser->eager() ? parser->is_done() : parser->is_header_done(); }
+    [[nodiscard]] bool is_enough() const
+    {
+        return parser->eager() ? parser->is_done() : parser->is_header_done();
+    }
 
     task<std::size_t> pull(byte_stream& from, error_code& failed)
     {
@@ -63,7 +66,8 @@ request_reader::request_reader(std::size_t header_limit) : state_(std::make_uniq
 request_reader::~request_reader() = default;
 
 task<read_end> request_reader::read_head(
-    byte_stream& from, std::chrono::milliseconds idle, std::chrono::milliseconds active, bool& is_waiting)
+    byte_stream& from, std::chrono::milliseconds idle, std::chrono::milliseconds active, bool& is_waiting
+)
 {
     state& now = *state_;
     now.parser.emplace();
@@ -98,7 +102,8 @@ incoming request_reader::take_head() const
     made.verb_text = std::string(message.method_string());
     made.verb = parse_method(made.verb_text);
     made.target = std::string(message.target());
-    for (const auto& field : message) made.fields.add(std::string(field.name_string()), std::string(field.value()));
+    for (const auto& field : message)
+        made.fields.add(std::string(field.name_string()), std::string(field.value()));
     return made;
 }
 
@@ -126,7 +131,8 @@ bool request_reader::keep_alive() const
 }
 
 task<read_end> request_reader::read_body(
-    byte_stream& from, std::size_t limit, std::chrono::milliseconds active, std::string& body)
+    byte_stream& from, std::size_t limit, std::chrono::milliseconds active, std::string& body
+)
 {
     state& now = *state_;
     now.parser->body_limit(limit);

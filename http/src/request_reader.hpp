@@ -12,7 +12,8 @@
 
 namespace leasehold::http {
 
-enum class read_end : std::uint8_t {
+enum class read_end : std::uint8_t
+{
     complete,
     closed,     // the peer ended, or time ran out, before a byte of the request
     late,       // time ran out within it
@@ -28,9 +29,11 @@ public:
     explicit request_reader(std::size_t header_limit);
     ~request_reader();
 
-    // `idle` for the first byte, then `active` for the rest of the head. `is_waiting` is true until the first byte.
+    // `idle` for the first byte, then `active` for the rest of the head. `is_waiting` is true until the first
+    // byte.
     task<read_end> read_head(
-        byte_stream& from, std::chrono::milliseconds idle, std::chrono::milliseconds active, bool& is_waiting);
+        byte_stream& from, std::chrono::milliseconds idle, std::chrono::milliseconds active, bool& is_waiting
+    );
     // After a complete head:
     [[nodiscard]] incoming take_head() const;
     [[nodiscard]] std::optional<std::uint64_t> content_length() const;
@@ -38,7 +41,8 @@ public:
     [[nodiscard]] bool expects_continue() const;
     [[nodiscard]] bool keep_alive() const;
 
-    task<read_end> read_body(byte_stream& from, std::size_t limit, std::chrono::milliseconds active, std::string& body);
+    task<read_end>
+    read_body(byte_stream& from, std::size_t limit, std::chrono::milliseconds active, std::string& body);
 
 private:
     struct state;

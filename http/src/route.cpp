@@ -19,9 +19,16 @@ segment read_segment(std::string_view text)
     made.kind = segment_kind::id;
     if (colon == std::string_view::npos) return made;
     const auto kind = text.substr(colon + 1);
-    if (kind == "text") made.kind = segment_kind::text;
-    else if (kind == "rest") made.kind = segment_kind::rest;
-    else throw error(error_kind::internal, "route_invalid", "a path parameter is text or rest, not " + std::string(kind));
+    if (kind == "text")
+        made.kind = segment_kind::text;
+    else if (kind == "rest")
+        made.kind = segment_kind::rest;
+    else
+        throw error(
+            error_kind::internal,
+            "route_invalid",
+            "a path parameter is text or rest, not " + std::string(kind)
+        );
     return made;
 }
 
@@ -44,7 +51,11 @@ std::vector<segment> read_pattern(const std::string& path)
 }  // namespace
 
 route::route(method how, std::string path, permission needed, std::unique_ptr<route_call> call)
-    : verb_(how), path_(std::move(path)), needed_(needed), call_(std::move(call)), segments_(read_pattern(path_))
+    : verb_(how)
+    , path_(std::move(path))
+    , needed_(needed)
+    , call_(std::move(call))
+    , segments_(read_pattern(path_))
 {}
 
 route& route::body_limit(std::size_t bytes)

@@ -1,11 +1,10 @@
-#include <leasehold/http/routes.hpp>
-
 #include "gzip.hpp"
 #include "meter.hpp"
 #include "target.hpp"
 #include "text.hpp"
 
 #include <leasehold/base/log.hpp>
+#include <leasehold/http/routes.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -57,7 +56,8 @@ bool matches(const std::vector<segment>& pattern, const std::vector<std::string>
             if (wanted.text != given) return false;
             continue;
         }
-        const bool fits = wanted.kind == segment_kind::id ? uuid::parse(given).has_value() : is_text_segment(given);
+        const bool fits =
+            wanted.kind == segment_kind::id ? uuid::parse(given).has_value() : is_text_segment(given);
         if (!fits) return false;
         into.emplace(wanted.text, given);
     }
@@ -167,14 +167,19 @@ task<reply> routes::call_in_time(const context& ctx, const route& at, input& fro
 task<reply> routes::answer(context& ctx, const found& at)
 {
     if (at.matched == nullptr) {
-        if (at.others.empty()) throw error(error_kind::not_found, "route_not_found", "there is nothing at this path");
+        if (at.others.empty())
+            throw error(error_kind::not_found, "route_not_found", "there is nothing at this path");
         throw method_error(at.others);
     }
     const route& row = *at.matched;
     if (row.needed_.needs != scope::open) {
         auto caller = co_await who_.authenticate(ctx);
         if (!caller) {
-            throw error(error_kind::unauthenticated, "credential_missing", "a credential is needed: Authorization: Bearer");
+            throw error(
+                error_kind::unauthenticated,
+                "credential_missing",
+                "a credential is needed: Authorization: Bearer"
+            );
         }
         ctx.principal_ = std::move(caller);
         auto decided = co_await may_.authorize(ctx, row.needed_);
@@ -220,7 +225,9 @@ task<reply> routes::handle(incoming what)
         } catch (const std::exception& why) {
             plain.emplace(error_kind::internal, "internal", "the request could not be handled", why.what());
         } catch (...) {
-            plain.emplace(error_kind::internal, "internal", "the request could not be handled", "unknown exception");
+            plain.emplace(
+                error_kind::internal, "internal", "the request could not be handled", "unknown exception"
+            );
         }
         if (plain) {
             out = to_problem(*plain, ctx.path_, ctx.request_id_);
@@ -257,7 +264,8 @@ void routes::finish(const context& ctx, const route* at, reply& out, const error
     out.fields.set("X-Request-Id", ctx.request_id_);
 
     const std::chrono::duration<double> taken = steady_clock::now() - ctx.request_.arrived_at;
-    const std::string_view pattern = at != nullptr ? std::string_view(at->path_) : std::string_view("unmatched");
+    const std::string_view pattern =
+        at != nullptr ? std::string_view(at->path_) : std::string_view("unmatched");
     const auto verb = to_text(ctx.request_.verb);
     meter_->count(pattern, verb, out.status, taken.count());
 
@@ -267,16 +275,36 @@ void routes::finish(const context& ctx, const route* at, reply& out, const error
     const double duration_ms = taken.count() * 1000;
     if (why == nullptr) {
         const bool is_quiet = at != nullptr && at->is_quiet_;
-        log::write(is_quiet ? log_level::debug : log_level::info, "http.request",
-                   {{"method", verb}, {"route", pattern}, {"status", out.status}, {"duration_ms", duration_ms},
-                    {"request_id", ctx.request_id_}, {"principal", who}, {"tenant", tenant}, {"peer", ctx.request_.peer}});
+        log::write(
+            is_quiet ? log_level::debug : log_level::info,
+            "http.request",
+            {{"method", verb},
+             {"route", pattern},
+             {"status", out.status},
+             {"duration_ms", duration_ms},
+             {"request_id", ctx.request_id_},
+             {"principal", who},
+             {"tenant", tenant},
+             {"peer", ctx.request_.peer}}
+        );
         return;
     }
     const auto& facts = facts_of(why->kind());
-    log::write(facts.level, "http.request",
-               {{"method", verb}, {"route", pattern}, {"status", out.status}, {"duration_ms", duration_ms},
-                {"request_id", ctx.request_id_}, {"principal", who}, {"tenant", tenant}, {"peer", ctx.request_.peer},
-                {"code", why->code()}, {"kind", facts.name}, {"error", why->what()}});
+    log::write(
+        facts.level,
+        "http.request",
+        {{"method", verb},
+         {"route", pattern},
+         {"status", out.status},
+         {"duration_ms", duration_ms},
+         {"request_id", ctx.request_id_},
+         {"principal", who},
+         {"tenant", tenant},
+         {"peer", ctx.request_.peer},
+         {"code", why->code()},
+         {"kind", facts.name},
+         {"error", why->what()}}
+    );
 }
 
 }  // namespace leasehold::http

@@ -1,6 +1,5 @@
-#include <leasehold/http/rule.hpp>
-
 #include <leasehold/http/codec.hpp>
+#include <leasehold/http/rule.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -50,13 +49,18 @@ void rule::add(const rule& other)
 void rule::check(const nlohmann::json& value, decoding& at) const
 {
     const std::string_view type = value.is_number() ? "number" : value.type_name();
-    const auto fail = [&](std::string detail) { at.fail(code.empty() ? "field_invalid" : code, std::move(detail)); };
-    const double amount = value.is_number()   ? value.get<double>()
-                          : value.is_string() ? static_cast<double>(value.get_ref<const std::string&>().size())
-                                              : static_cast<double>(value.size());
+    const auto fail = [&](std::string detail) {
+        at.fail(code.empty() ? "field_invalid" : code, std::move(detail));
+    };
+    const double amount = value.is_number() ? value.get<double>()
+                          : value.is_string()
+                              ? static_cast<double>(value.get_ref<const std::string&>().size())
+                              : static_cast<double>(value.size());
     const auto unit = measure_of(type).unit;
-    if (least && amount < static_cast<double>(*least)) return fail("must be at least " + std::to_string(*least) + unit);
-    if (most && amount > static_cast<double>(*most)) return fail("must be at most " + std::to_string(*most) + unit);
+    if (least && amount < static_cast<double>(*least))
+        return fail("must be at least " + std::to_string(*least) + unit);
+    if (most && amount > static_cast<double>(*most))
+        return fail("must be at most " + std::to_string(*most) + unit);
     if (!value.is_string()) return;
     const auto& text = value.get_ref<const std::string&>();
     if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {

@@ -1,10 +1,9 @@
-#include <leasehold/http/server.hpp>
-
 #include "listener.hpp"
 #include "plain_answer.hpp"
 #include "session.hpp"
 
 #include <leasehold/base/log.hpp>
+#include <leasehold/http/server.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -13,11 +12,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <utility>
-#include <vector>
-
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace leasehold::http {
 namespace {
@@ -81,7 +79,9 @@ task<void> server::impl::accept_loop(std::shared_ptr<impl> self)
         auto socket = co_await self->acceptor.async_accept(asio::redirect_error(asio::use_awaitable, failed));
         if (failed == asio::error::operation_aborted) break;  // closed by drain()
         if (failed) {                                         // EMFILE, ECONNABORTED: not our end
-            log::warn("http.accept_failed", {{"listener", self->host->settings.name}, {"error", failed.message()}});
+            log::warn(
+                "http.accept_failed", {{"listener", self->host->settings.name}, {"error", failed.message()}}
+            );
             pause.expires_after(std::chrono::milliseconds(100));
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, failed));
             continue;
@@ -122,7 +122,9 @@ void server::start()
 {
     log::info(
         "http.listening",
-        {{"listener", impl_->host->settings.name}, {"address", impl_->at.to_string()}, {"tls", impl_->host->context != nullptr}}
+        {{"listener", impl_->host->settings.name},
+         {"address", impl_->at.to_string()},
+         {"tls", impl_->host->context != nullptr}}
     );
     spawn(impl_->where, "http.accept", impl::accept_loop(impl_));
 }

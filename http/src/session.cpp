@@ -21,7 +21,10 @@ using std::chrono::steady_clock;
 class registration
 {
 public:
-    registration(session_host& host, live_session& self) : host_(host), self_(self) { host_.live.insert(&self_); }
+    registration(session_host& host, live_session& self) : host_(host), self_(self)
+    {
+        host_.live.insert(&self_);
+    }
     ~registration()
     {
         host_.live.erase(&self_);
@@ -68,10 +71,15 @@ wiped_string write_out(const reply& what, bool keep_alive)
 {
     wiped_string all;
     const auto line = [&](std::string_view name, std::string_view value) {
-        if (is_token(name) && is_field_value(value)) all.append(name).append(": ").append(value).append("\r\n");
+        if (is_token(name) && is_field_value(value))
+            all.append(name).append(": ").append(value).append("\r\n");
     };
     all.reserve(what.body.size() + 1024);
-    all.append("HTTP/1.1 ").append(std::to_string(what.status)).append(" ").append(reason_of(what.status)).append("\r\n");
+    all.append("HTTP/1.1 ")
+        .append(std::to_string(what.status))
+        .append(" ")
+        .append(reason_of(what.status))
+        .append("\r\n");
     line("Date", http_date());
     for (const auto& [name, value] : what.fields.all()) line(name, value);
     if (has_content(what.status)) line("Content-Length", std::to_string(what.body.size()));
@@ -81,8 +89,8 @@ wiped_string write_out(const reply& what, bool keep_alive)
     return all;
 }
 
-// After an answer that leaves input unread: reads and drops what still comes for a moment, else the kernel would answer it
-// with a reset that destroys our answer on its way.
+// After an answer that leaves input unread: reads and drops what still comes for a moment, else the kernel
+// would answer it with a reset that destroys our answer on its way.
 task<void> linger(byte_stream& over)
 {
     over.expires_at(steady_clock::now() + std::chrono::seconds(2));
@@ -113,7 +121,11 @@ class session
 {
 public:
     session(session_host& host, byte_stream& over, live_session& self, std::string peer)
-        : host_(host), over_(over), self_(self), peer_(std::move(peer)), reader_(host.settings.header_limit)
+        : host_(host)
+        , over_(over)
+        , self_(self)
+        , peer_(std::move(peer))
+        , reader_(host.settings.header_limit)
     {}
 
     task<void> run()
@@ -136,8 +148,9 @@ private:
     task<void> one_exchange(exchange_state& state)
     {
         const auto& settings = host_.settings;
-        const auto end =
-            co_await reader_.read_head(over_, settings.idle_timeout, settings.header_timeout, self_.is_waiting);
+        const auto end = co_await reader_.read_head(
+            over_, settings.idle_timeout, settings.header_timeout, self_.is_waiting
+        );
         if (end == read_end::closed || end == read_end::lost) co_return;
         if (end != read_end::complete) {
             const incoming nothing = unread();
@@ -167,9 +180,12 @@ private:
             co_await refuse(what, read_end::too_large, state);
             co_return;
         }
-        const std::size_t bytes = reader_.has_body() ? length.value_or(admission.body_limit) + admission.unpacked : 0;
+        const std::size_t bytes =
+            reader_.has_body() ? length.value_or(admission.body_limit) + admission.unpacked : 0;
         if (host_.bodies + bytes > host_.settings.bodies_limit) {
-            const error busy(error_kind::unavailable, "server_busy", "too many requests are in progress: try again");
+            const error busy(
+                error_kind::unavailable, "server_busy", "too many requests are in progress: try again"
+            );
             state.is_clean = !reader_.has_body();
             auto out = host_.app.refuse(what, busy);
             co_await send(std::move(out), state);
@@ -180,8 +196,9 @@ private:
             if (reader_.expects_continue()) {
                 co_await say(over_, "HTTP/1.1 100 Continue\r\n\r\n", host_.settings.header_timeout);
             }
-            const auto end =
-                co_await reader_.read_body(over_, admission.body_limit, host_.settings.body_timeout, what.body);
+            const auto end = co_await reader_.read_body(
+                over_, admission.body_limit, host_.settings.body_timeout, what.body
+            );
             if (end == read_end::lost) co_return;
             if (end != read_end::complete) {
                 co_await refuse(what, end, state);
@@ -217,11 +234,15 @@ private:
         state.is_clean = false;
         if (end == read_end::late) {
             // Nobody waits for an answer to half a request; the socket is closed already.
-            (void)host_.app.refuse(what, error(error_kind::timeout, "request_late", "the request did not arrive in time"));
+            (void)host_.app.refuse(
+                what, error(error_kind::timeout, "request_late", "the request did not arrive in time")
+            );
             co_return;
         }
         if (end == read_end::too_large) {
-            const error why(error_kind::invalid, "body_too_large", "the request is larger than this route accepts");
+            const error why(
+                error_kind::invalid, "body_too_large", "the request is larger than this route accepts"
+            );
             auto out = host_.app.refuse(what, why);
             co_await send(std::move(out), state);
             co_return;
@@ -258,7 +279,10 @@ task<std::unique_ptr<byte_stream>> establish(session_host& host, accepted_stream
     const auto heard = recognise(first);
     const auto wanted = host.context ? greeting::tls : greeting::http;
     if (heard != wanted) {
-        log::info("http.wrong_protocol", {{"listener", host.settings.name}, {"expects_tls", host.context != nullptr}});
+        log::info(
+            "http.wrong_protocol",
+            {{"listener", host.settings.name}, {"expects_tls", host.context != nullptr}}
+        );
         auto plain = accepted.take_plain();
         co_await say(*plain, answer_to(heard, host.context != nullptr), std::chrono::seconds(1));
         co_await linger(*plain);

@@ -33,7 +33,8 @@ struct session_host
     std::function<void()> on_end;  // a session has ended
 };
 
-// A connection's life: first bytes, TLS, requests until one side ends it. Throws nothing that matters to others.
+// A connection's life: first bytes, TLS, requests until one side ends it. Throws nothing that matters to
+// others.
 task<void> run_session(std::shared_ptr<session_host> host, stream_socket socket);
 
 }  // namespace leasehold::http

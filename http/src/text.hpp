@@ -13,7 +13,9 @@ constexpr char to_lower(char c) noexcept
 
 inline bool equal_without_case(std::string_view a, std::string_view b) noexcept
 {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+        return to_lower(x) == to_lower(y);
+    });
 }
 
 // A header name or method: tokens of RFC 9110.

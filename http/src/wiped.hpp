@@ -3,10 +3,9 @@
 #include <leasehold/base/secret.hpp>
 
 #include <memory>
+#include <string.h>
 #include <string>
 #include <string_view>
-
-#include <string.h>
 
 namespace leasehold::http {
 
@@ -18,7 +17,8 @@ struct wiping_allocator
 
     wiping_allocator() noexcept = default;
     template <class Other>
-    wiping_allocator(const wiping_allocator<Other>&) noexcept  // NOLINT(google-explicit-constructor): allocators convert
+    wiping_allocator(const wiping_allocator<Other>&) noexcept  // NOLINT(google-explicit-constructor):
+                                                               // allocators convert
     {}
 
     T* allocate(std::size_t count) { return std::allocator<T>().allocate(count); }

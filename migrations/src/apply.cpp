@@ -1,6 +1,5 @@
-#include <leasehold/migrations/apply.hpp>
-
 #include <leasehold/base/error.hpp>
+#include <leasehold/migrations/apply.hpp>
 
 #include <fmt/format.h>
 
@@ -24,13 +23,16 @@ constexpr query table_exists{"migrate_table_exists", R"(
 // The same columns in all three chains. Made by the engine, not by a file: the first file needs its row too.
 std::string create_version_table(const std::string& table)
 {
-    return fmt::format(R"(create table {} (
+    return fmt::format(
+        R"(create table {} (
     version     integer primary key,
     name        text not null,
     checksum    text not null,
     applied_at  timestamptz not null default pg_catalog.now(),
     duration_ms bigint not null,
-    applied_by  text not null))", table);
+    applied_by  text not null))",
+        table
+    );
 }
 
 std::string qualified_table(const transaction& tx, partition which, std::string_view schema)
@@ -41,8 +43,11 @@ std::string qualified_table(const transaction& tx, partition which, std::string_
 std::vector<version_row> read_rows(transaction& tx, const std::string& table)
 {
     std::vector<version_row> rows;
-    for (const auto& row : tx.run_rows("select version, name, checksum from " + table + " order by version")) {
-        rows.push_back({row.get<int>("version"), row.get<std::string>("name"), row.get<std::string>("checksum")});
+    for (const auto& row :
+         tx.run_rows("select version, name, checksum from " + table + " order by version")) {
+        rows.push_back(
+            {row.get<int>("version"), row.get<std::string>("name"), row.get<std::string>("checksum")}
+        );
     }
     return rows;
 }
@@ -56,7 +61,9 @@ void check_place(transaction& tx, const apply_settings& settings)
     const bool right_marker = !settings.expected_marker || marker == *settings.expected_marker;
     if (right_name && right_marker) return;
     throw error(
-        error_kind::internal, "placement_mismatch", "the database behind this placement is not the one it should be",
+        error_kind::internal,
+        "placement_mismatch",
+        "the database behind this placement is not the one it should be",
         fmt::format("in database '{}' with marker '{}'", database, marker)
     );
 }
@@ -64,17 +71,24 @@ void check_place(transaction& tx, const apply_settings& settings)
 std::string limits_of(const directives& head)
 {
     return fmt::format(
-        "set local lock_timeout = {}; set local statement_timeout = {};", head.lock_timeout.count(),
+        "set local lock_timeout = {}; set local statement_timeout = {};",
+        head.lock_timeout.count(),
         head.statement_timeout.count()
     );
 }
 
-void apply_file(transaction& tx, const migration_file& file, const std::string& table, const apply_settings& settings)
+void apply_file(
+    transaction& tx, const migration_file& file, const std::string& table, const apply_settings& settings
+)
 {
     if (file.is_slow()) {
         throw error(
-            error_kind::conflict, "migration_needs_slow_lane",
-            fmt::format("{} runs outside a transaction or repeats itself: this release applies fast files only", file.name)
+            error_kind::conflict,
+            "migration_needs_slow_lane",
+            fmt::format(
+                "{} runs outside a transaction or repeats itself: this release applies fast files only",
+                file.name
+            )
         );
     }
     const auto start = std::chrono::steady_clock::now();
@@ -83,15 +97,22 @@ void apply_file(transaction& tx, const migration_file& file, const std::string& 
         tx.run_script(file.sql);
     } catch (const database::sql_error& failed) {
         throw database::sql_error(
-            failed.kind(), "migration_failed", fmt::format("{} failed with SQLSTATE {}", file.name, failed.sqlstate()),
-            failed.what(), failed.sqlstate()
+            failed.kind(),
+            "migration_failed",
+            fmt::format("{} failed with SQLSTATE {}", file.name, failed.sqlstate()),
+            failed.what(),
+            failed.sqlstate()
         );
     }
     const auto took = std::chrono::steady_clock::now() - start;
     tx.run_script(fmt::format(
-        "insert into {} (version, name, checksum, duration_ms, applied_by) values ({}, {}, {}, {}, {})", table,
-        file.number, tx.quote_literal(file.name), tx.quote_literal(file.checksum),
-        std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), tx.quote_literal(settings.applied_by)
+        "insert into {} (version, name, checksum, duration_ms, applied_by) values ({}, {}, {}, {}, {})",
+        table,
+        file.number,
+        tx.quote_literal(file.name),
+        tx.quote_literal(file.checksum),
+        std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
+        tx.quote_literal(settings.applied_by)
     ));
 }
 
@@ -112,10 +133,8 @@ applied apply_chain(database::session& connection, const chain& ours, const appl
 {
     applied result;
     connection.in_transaction([&](transaction& tx) {
-        tx.run_script(
-            "set local lock_timeout = '2s'; set local statement_timeout = '60s';"
-            "set local idle_in_transaction_session_timeout = '30s';"
-        );
+        tx.run_script("set local lock_timeout = '2s'; set local statement_timeout = '60s';"
+                      "set local idle_in_transaction_session_timeout = '30s';");
         check_place(tx, settings);
         if (settings.role) tx.run_script("set local role " + tx.quote_identifier(*settings.role));
         tx.run_script("set local search_path = " + tx.quote_identifier(settings.schema) + ", pg_temp");
@@ -140,7 +159,8 @@ applied apply_chain(database::session& connection, const chain& ours, const appl
     return result;
 }
 
-std::vector<version_row> load_version_rows(database::session& connection, partition which, std::string_view schema)
+std::vector<version_row>
+load_version_rows(database::session& connection, partition which, std::string_view schema)
 {
     std::vector<version_row> rows;
     connection.in_transaction([&](transaction& tx) {

@@ -1,10 +1,9 @@
-#include <leasehold/migrations/chain.hpp>
+#include "header.hpp"
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/file.hpp>
-
-#include "header.hpp"
+#include <leasehold/migrations/chain.hpp>
 
 #include <fmt/format.h>
 
@@ -36,12 +35,14 @@ int number_of(std::string_view name)
         });
     };
     const bool digits = name.size() > 9 && std::all_of(name.begin(), name.begin() + 4, [](char c) {
-        return c >= '0' && c <= '9';
-    });
+                            return c >= '0' && c <= '9';
+                        });
     const bool ends = name.size() > 4 && name.substr(name.size() - 4) == ".sql";
     if (!digits || !ends || name[4] != '_' || !stem_ok(name.substr(5, name.size() - 9))) {
         throw error(
-            error_kind::invalid, "migration_name", fmt::format("'{}' is not of the form NNNN_verb_noun.sql", name)
+            error_kind::invalid,
+            "migration_name",
+            fmt::format("'{}' is not of the form NNNN_verb_noun.sql", name)
         );
     }
     return (name[0] - '0') * 1000 + (name[1] - '0') * 100 + (name[2] - '0') * 10 + (name[3] - '0');
@@ -77,7 +78,8 @@ void compare_with(const listed_checksums& listed, const std::vector<migration_fi
         const auto row = listed.find(file.name);
         if (row == listed.end() || row->second != file.checksum) {
             throw error(
-                error_kind::invalid, "migration_checksum",
+                error_kind::invalid,
+                "migration_checksum",
                 fmt::format("{} differs from CHECKSUMS: a released file is never edited", file.name)
             );
         }
@@ -95,7 +97,9 @@ void sort_and_check_numbers(std::vector<migration_file>& files)
         if (file.number >= first_own_number && expected < first_own_number) expected = first_own_number;
         if (file.number != expected) {
             throw error(
-                error_kind::invalid, "migration_gap", fmt::format("{} stands where {:04} should", file.name, expected)
+                error_kind::invalid,
+                "migration_gap",
+                fmt::format("{} stands where {:04} should", file.name, expected)
             );
         }
         ++expected;
@@ -107,9 +111,12 @@ void sort_and_check_numbers(std::vector<migration_file>& files)
 std::string_view to_text(partition which) noexcept
 {
     switch (which) {
-    case partition::registry: return "registry";
-    case partition::shared: return "shared";
-    case partition::tenant: return "tenant";
+    case partition::registry:
+        return "registry";
+    case partition::shared:
+        return "shared";
+    case partition::tenant:
+        return "tenant";
     }
     return "";
 }
@@ -117,9 +124,12 @@ std::string_view to_text(partition which) noexcept
 std::string_view version_table_of(partition which) noexcept
 {
     switch (which) {
-    case partition::registry: return "registry_schema_version";
-    case partition::shared: return "shared_schema_version";
-    case partition::tenant: return "schema_version";
+    case partition::registry:
+        return "registry_schema_version";
+    case partition::shared:
+        return "shared_schema_version";
+    case partition::tenant:
+        return "schema_version";
     }
     return "";
 }
@@ -136,19 +146,19 @@ chain::chain(partition which, std::vector<migration_file> files) : which_(which)
 
 chain::chain(partition which, std::span<const embedded_file> files)
     : chain(which, [&] {
-          std::vector<migration_file> parsed;
-          listed_checksums listed;
-          for (const auto& file : files) {
-              const auto name = file.path.substr(file.path.rfind('/') + 1);
-              if (name == "CHECKSUMS") {
-                  listed = parse_checksums(file.bytes);
-              } else {
-                  parsed.push_back(parse_file(std::string(name), file.bytes));
-              }
-          }
-          compare_with(listed, parsed);
-          return parsed;
-      }())
+        std::vector<migration_file> parsed;
+        listed_checksums listed;
+        for (const auto& file : files) {
+            const auto name = file.path.substr(file.path.rfind('/') + 1);
+            if (name == "CHECKSUMS") {
+                listed = parse_checksums(file.bytes);
+            } else {
+                parsed.push_back(parse_file(std::string(name), file.bytes));
+            }
+        }
+        compare_with(listed, parsed);
+        return parsed;
+    }())
 {}
 
 chain chain::with_folder(const std::filesystem::path& folder, bool replace) const
@@ -159,7 +169,8 @@ chain chain::with_folder(const std::filesystem::path& folder, bool replace) cons
         own.push_back(parse_file(entry.path().filename().string(), load_file(entry.path())));
         if (!replace && own.back().number < first_own_number) {
             throw error(
-                error_kind::invalid, "migration_name",
+                error_kind::invalid,
+                "migration_name",
                 fmt::format("{}: own files beside the built-in ones are numbered from 5000", own.back().name)
             );
         }
@@ -230,7 +241,8 @@ std::vector<const migration_file*> missing_expands(const chain& ours, std::span<
         }
         if (row->second->checksum != file.checksum) {
             throw error(
-                error_kind::conflict, "history_changed",
+                error_kind::conflict,
+                "history_changed",
                 fmt::format("{} was applied with another content than this binary holds", row->second->name)
             );
         }
@@ -238,7 +250,8 @@ std::vector<const migration_file*> missing_expands(const chain& ours, std::span<
     }
     if (!rows.empty()) {
         throw error(
-            error_kind::conflict, "schema_ahead",
+            error_kind::conflict,
+            "schema_ahead",
             fmt::format("the database holds {}, which this binary does not know", rows.begin()->second->name)
         );
     }

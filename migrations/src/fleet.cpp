@@ -1,6 +1,5 @@
-#include <leasehold/migrations/fleet.hpp>
-
 #include <leasehold/base/error.hpp>
+#include <leasehold/migrations/fleet.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -69,10 +68,17 @@ class fleet_run
 {
 public:
     fleet_run(
-        const chain& ours, credential_source& credentials, run_journal& journal, event_sink& events,
+        const chain& ours,
+        credential_source& credentials,
+        run_journal& journal,
+        event_sink& events,
         const fleet_settings& settings
     )
-        : ours_(ours), credentials_(credentials), journal_(journal), events_(events), settings_(settings)
+        : ours_(ours)
+        , credentials_(credentials)
+        , journal_(journal)
+        , events_(events)
+        , settings_(settings)
     {}
 
     fleet_result run(target_source& targets)
@@ -105,8 +111,10 @@ private:
         const auto [place, is_new] = queues_.try_emplace(server);
         if (is_new) {
             const auto wanted = counts.parallel_by_server.find(server);
-            const int workers = wanted == counts.parallel_by_server.end() ? settings_.default_parallel : wanted->second;
-            for (int i = 0; i < workers; ++i) workers_.emplace_back([this, queue = &place->second] { work(*queue); });
+            const int workers =
+                wanted == counts.parallel_by_server.end() ? settings_.default_parallel : wanted->second;
+            for (int i = 0; i < workers; ++i)
+                workers_.emplace_back([this, queue = &place->second] { work(*queue); });
         }
         return place->second;
     }
@@ -166,7 +174,8 @@ private:
         }
     }
 
-    void note_failure(const target& item, const std::exception& why, int attempts, const std::string& sqlstate)
+    void
+    note_failure(const target& item, const std::exception& why, int attempts, const std::string& sqlstate)
     {
         events_.target_failed(item, why, attempts);
         ++failed_;
@@ -201,7 +210,11 @@ private:
 }  // namespace
 
 fleet_result run_fleet(
-    const chain& ours, target_source& targets, credential_source& credentials, run_journal& journal, event_sink& events,
+    const chain& ours,
+    target_source& targets,
+    credential_source& credentials,
+    run_journal& journal,
+    event_sink& events,
     const fleet_settings& settings
 )
 {

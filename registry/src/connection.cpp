@@ -1,6 +1,5 @@
-#include <leasehold/registry/connection.hpp>
-
 #include <leasehold/base/file.hpp>
+#include <leasehold/registry/connection.hpp>
 
 namespace leasehold::registry {
 namespace {
@@ -17,8 +16,11 @@ std::pair<std::string, std::uint16_t> host_of(const address& where)
 }
 
 database::endpoint basic(
-    const std::vector<address>& hosts, const std::string& database, const std::string& sslmode,
-    const std::filesystem::path& ca, const database_login& login
+    const std::vector<address>& hosts,
+    const std::string& database,
+    const std::string& sslmode,
+    const std::filesystem::path& ca,
+    const database_login& login
 )
 {
     database::endpoint where;

@@ -1,8 +1,7 @@
-#include <leasehold/registry/fleet.hpp>
-
-#include <leasehold/registry/principal.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/fleet.hpp>
+#include <leasehold/registry/principal.hpp>
 
 #include <fmt/format.h>
 
@@ -13,18 +12,22 @@ using database::query;
 using database::transaction;
 
 // active and suspended tenants are migrated; provisioning ones come from a template, the rest is left out.
-#define LEASEHOLD_FLEET_FROM                                                                                          \
-    " from public.registry_tenant t join public.registry_placement p on p.tenant_id = t.id and p.state = 'current' "  \
-    " join public.registry_server s on s.id = p.server_id "                                                           \
-    " left join public.registry_schema_state c on c.tenant_id = t.id and c.chain = 'tenant' "                         \
+#define LEASEHOLD_FLEET_FROM                                                                                 \
+    " from public.registry_tenant t join public.registry_placement p on p.tenant_id = t.id and p.state = "   \
+    "'current' "                                                                                             \
+    " join public.registry_server s on s.id = p.server_id "                                                  \
+    " left join public.registry_schema_state c on c.tenant_id = t.id and c.chain = 'tenant' "                \
     " where t.state in ('active', 'suspended') "
 
-constexpr query count_fleet{"fleet_count", "select count(*) filter (where c.checksum = $1) as current,"
+constexpr query count_fleet{
+    "fleet_count",
+    "select count(*) filter (where c.checksum = $1) as current,"
     " count(*) filter (where c.checksum is distinct from $1) as pending " LEASEHOLD_FLEET_FROM};
 
-constexpr query page_fleet{"fleet_page",
-    "select t.id, t.tid, t.slug, p.server_id, s.name as server_name, p.database, p.schema, p.generation "
-    LEASEHOLD_FLEET_FROM R"(
+constexpr query page_fleet{
+    "fleet_page",
+    "select t.id, t.tid, t.slug, p.server_id, s.name as server_name, p.database, p.schema, "
+    "p.generation " LEASEHOLD_FLEET_FROM R"(
        and c.checksum is distinct from $1 and ($2::uuid is null or t.id > $2::uuid) order by t.id limit $3::bigint)"};
 
 constexpr query upsert_state{"schema_state_upsert", R"(
@@ -82,7 +85,8 @@ fleet_counts fleet::count(const std::string& checksum)
     });
 }
 
-std::vector<pending_target> fleet::page(const std::string& checksum, std::optional<tenant_id> after, int limit)
+std::vector<pending_target>
+fleet::page(const std::string& checksum, std::optional<tenant_id> after, int limit)
 {
     return pool_.run_blocking([&](transaction& tx) {
         std::vector<pending_target> found;
@@ -109,7 +113,9 @@ void fleet::record_tenant(tenant_id tenant, int version, int contract_version, c
     });
 }
 
-void fleet::record_partition(const std::string& chain, int version, int contract_version, const std::string& checksum)
+void fleet::record_partition(
+    const std::string& chain, int version, int contract_version, const std::string& checksum
+)
 {
     pool_.run_blocking([&](transaction& tx) {
         tx.change(upsert_state, chain, std::nullopt, version, contract_version, checksum);
@@ -118,17 +124,23 @@ void fleet::record_partition(const std::string& chain, int version, int contract
 
 std::string fleet::installation()
 {
-    return pool_.run_blocking([&](transaction& tx) { return tx.get_one(installation_id).get<std::string>("id"); });
+    return pool_.run_blocking([&](transaction& tx) {
+        return tx.get_one(installation_id).get<std::string>("id");
+    });
 }
 
 std::optional<std::string> fleet::license_document()
 {
-    return pool_.run_blocking([&](transaction& tx) { return tx.get_one(license).find<std::string>("document"); });
+    return pool_.run_blocking([&](transaction& tx) {
+        return tx.get_one(license).find<std::string>("document");
+    });
 }
 
 std::int64_t fleet::tenants()
 {
-    return pool_.run_blocking([&](transaction& tx) { return tx.get_one(count_tenants).get<std::int64_t>("n"); });
+    return pool_.run_blocking([&](transaction& tx) {
+        return tx.get_one(count_tenants).get<std::int64_t>("n");
+    });
 }
 
 void fleet::ensure_collapsed(const std::string& database, const own_server& own)

@@ -1,6 +1,6 @@
-#include <leasehold/registry/tokens.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/tokens.hpp>
 
 #include <fmt/format.h>
 
@@ -12,9 +12,9 @@ namespace {
 using database::query;
 using database::transaction;
 
-#define LEASEHOLD_HOST_COLUMNS                                                                                         \
-    "id, tenant_id, name, state, generation, " LEASEHOLD_UTC("enrolled_at") " as enrolled_at, "                       \
-    LEASEHOLD_UTC("last_seen_at") " as last_seen_at from public.registry_host "
+#define LEASEHOLD_HOST_COLUMNS                                                                               \
+    "id, tenant_id, name, state, generation, " LEASEHOLD_UTC("enrolled_at"                                   \
+    ) " as enrolled_at, " LEASEHOLD_UTC("last_seen_at") " as last_seen_at from public.registry_host "
 
 constexpr query list_hosts{"hosts_list", "select " LEASEHOLD_HOST_COLUMNS R"(
      where tenant_id = $1::uuid and ($2::uuid is null or id > $2::uuid) order by id limit $3::bigint)"};
@@ -25,14 +25,17 @@ constexpr query host_ids{"hosts_ids", R"(
 constexpr query count_foreign{"hosts_count_foreign", R"(
     select count(*) as n from public.registry_host where tenant_id <> $1::uuid and id = any($2::uuid[]))"};
 
-constexpr query find_host{"host_find", "select " LEASEHOLD_HOST_COLUMNS " where tenant_id = $1::uuid and id = $2::uuid"};
+constexpr query find_host{
+    "host_find", "select " LEASEHOLD_HOST_COLUMNS " where tenant_id = $1::uuid and id = $2::uuid"};
 
 constexpr query lock_host{"host_lock", R"(
     select state from public.registry_host where tenant_id = $1::uuid and id = $2::uuid for update)"};
 
-constexpr query set_host_state{"host_set_state", "update public.registry_host set state = $2 where id = $1::uuid"};
+constexpr query set_host_state{
+    "host_set_state", "update public.registry_host set state = $2 where id = $1::uuid"};
 
-constexpr query last_change{"host_last_change", "select coalesce(public.registry_last_change(), 0) as change"};
+constexpr query last_change{
+    "host_last_change", "select coalesce(public.registry_last_change(), 0) as change"};
 
 host to_host(const database::row& row)
 {
@@ -86,7 +89,12 @@ task<host> hosts::get(tenant_id tenant, host_id id)
 }
 
 task<std::int64_t> hosts::set_state(
-    principal who, tenant_id tenant, host_id id, std::vector<std::string> from, std::string to, std::string action
+    principal who,
+    tenant_id tenant,
+    host_id id,
+    std::vector<std::string> from,
+    std::string to,
+    std::string action
 )
 {
     co_return co_await pool_.run([&](transaction& tx) {
@@ -96,7 +104,9 @@ task<std::int64_t> hosts::set_state(
         if (state == to) return std::int64_t{0};
         if (std::find(from.begin(), from.end(), state) == from.end()) {
             throw error(
-                error_kind::conflict, "host_state", fmt::format("the host is {}, which does not allow this", state)
+                error_kind::conflict,
+                "host_state",
+                fmt::format("the host is {}, which does not allow this", state)
             );
         }
         tx.change(set_host_state, id, to);

@@ -1,6 +1,6 @@
-#include <leasehold/registry/installation.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/installation.hpp>
 
 #include <algorithm>
 
@@ -9,7 +9,6 @@ namespace {
 
 using database::query;
 using database::transaction;
-
 
 constexpr query find_setting{"setting_find", "select value from public.registry_setting where key = $1"};
 
@@ -25,11 +24,16 @@ constexpr query find_license{"license_find", "select document from public.regist
 constexpr query update_license{"license_store", R"(
     update public.registry_license set document = $1, installed_by = $2, first_seen = now())"};
 
-constexpr query list_routers{"routers_list", "select id, role, address, version, applied_change, " LEASEHOLD_UTC("seen_at")
-    R"( as seen_at from public.registry_router where seen_at > now() - interval '60 seconds' order by started_at)"};
+constexpr query list_routers{
+    "routers_list",
+    "select id, role, address, version, applied_change, " LEASEHOLD_UTC("seen_at"
+    ) R"( as seen_at from public.registry_router where seen_at > now() - interval '60 seconds' order by started_at)"};
 
-constexpr query list_behind{"routers_behind", R"(
-    select id, 'router' as role, address, '' as version, applied_change, )" LEASEHOLD_UTC("seen_at") R"( as seen_at
+constexpr query list_behind{
+    "routers_behind",
+    R"(
+    select id, 'router' as role, address, '' as version, applied_change, )" LEASEHOLD_UTC("seen_at"
+    ) R"( as seen_at
       from public.registry_routers_behind($1::bigint))"};
 
 constexpr query list_schema_states{"schema_states", R"(
@@ -55,7 +59,8 @@ task<installation_id> installation::id()
 {
     const auto value = co_await setting("installation");
     const auto parsed = value ? installation_id::parse(value->get<std::string>()) : std::nullopt;
-    if (!parsed) throw error(error_kind::internal, "installation_missing", "the registry has no installation id");
+    if (!parsed)
+        throw error(error_kind::internal, "installation_missing", "the registry has no installation id");
     co_return *parsed;
 }
 
@@ -90,7 +95,8 @@ task<void> installation::check_hmac_fingerprints(principal who, std::vector<std:
         });
         if (!shared) {
             throw error(
-                error_kind::conflict, "hmac_key_mismatch",
+                error_kind::conflict,
+                "hmac_key_mismatch",
                 "security.hmac_key_file is not the key this installation was started with"
             );
         }
@@ -103,9 +109,9 @@ task<void> installation::check_hmac_fingerprints(principal who, std::vector<std:
 
 task<std::optional<std::string>> installation::license_document()
 {
-    co_return co_await pool_.run(
-        [&](transaction& tx) { return tx.get_one(find_license).find<std::string>("document"); }
-    );
+    co_return co_await pool_.run([&](transaction& tx) {
+        return tx.get_one(find_license).find<std::string>("document");
+    });
 }
 
 task<void> installation::store_license(principal who, std::string document, nlohmann::json claims)
@@ -140,7 +146,9 @@ task<std::vector<installation::schema_state>> installation::schema_states()
         std::vector<schema_state> found;
         for (const auto& row : tx.find_all(list_schema_states)) {
             found.push_back(
-                {row.get<std::string>("chain"), row.get<std::int64_t>("version"), row.get<std::string>("checksum")}
+                {row.get<std::string>("chain"),
+                 row.get<std::int64_t>("version"),
+                 row.get<std::string>("checksum")}
             );
         }
         return found;
@@ -149,9 +157,9 @@ task<std::vector<installation::schema_state>> installation::schema_states()
 
 task<std::optional<std::int64_t>> installation::verify_audit()
 {
-    co_return co_await pool_.run(
-        [&](transaction& tx) { return tx.get_one(verify_chain).find<std::int64_t>("broken"); }
-    );
+    co_return co_await pool_.run([&](transaction& tx) {
+        return tx.get_one(verify_chain).find<std::int64_t>("broken");
+    });
 }
 
 }  // namespace leasehold::registry

@@ -1,6 +1,6 @@
-#include <leasehold/registry/keys.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/keys.hpp>
 
 #include <fmt/format.h>
 
@@ -10,17 +10,19 @@ namespace {
 using database::query;
 using database::transaction;
 
-#define LEASEHOLD_KEY_COLUMNS                                                                                          \
-    "id, tenant_id, role, name, secret_hmac, postgres, created_by, " LEASEHOLD_UTC("created_at") " as created_at, "   \
-    LEASEHOLD_UTC("expires_at") " as expires_at, " LEASEHOLD_UTC("last_used_at") " as last_used_at, "                 \
-    LEASEHOLD_UTC("revoked_at") " as revoked_at, replaces from public.registry_api_key "
+#define LEASEHOLD_KEY_COLUMNS                                                                                \
+    "id, tenant_id, role, name, secret_hmac, postgres, created_by, " LEASEHOLD_UTC("created_at"              \
+    ) " as created_at, " LEASEHOLD_UTC("expires_at") " as expires_at, " LEASEHOLD_UTC("last_used_at"         \
+    ) " as last_used_at, " LEASEHOLD_UTC("revoked_at"                                                        \
+    ) " as revoked_at, replaces from public.registry_api_key "
 
 constexpr query find_key{"key_find", "select " LEASEHOLD_KEY_COLUMNS " where id = $1::uuid"};
 
 constexpr query list_keys{"keys_list", "select " LEASEHOLD_KEY_COLUMNS R"(
      where tenant_id is not distinct from $1::uuid and ($2::uuid is null or id > $2::uuid) order by id limit $3::bigint)"};
 
-constexpr query lock_keys_of{"keys_lock", "select pg_advisory_xact_lock(hashtextextended('keys ' || coalesce($1, ''), 0))"};
+constexpr query lock_keys_of{
+    "keys_lock", "select pg_advisory_xact_lock(hashtextextended('keys ' || coalesce($1, ''), 0))"};
 
 constexpr query count_live{"keys_count_live", R"(
     select count(*) as n from public.registry_api_key
@@ -45,7 +47,8 @@ constexpr query lasting_owners{"keys_lasting_owners", R"(
 
 constexpr query stamp_key{"keys_used", "select public.registry_keys_used(array[$1::uuid])"};
 
-constexpr query bootstrap_done{"bootstrap_done", "select 1 from public.registry_setting where key = 'bootstrap'"};
+constexpr query bootstrap_done{
+    "bootstrap_done", "select 1 from public.registry_setting where key = 'bootstrap'"};
 constexpr query mark_bootstrap{"bootstrap_mark", R"(
     insert into public.registry_setting (key, value) values ('bootstrap', jsonb_build_object('key', $1::text, 'at', now())))"};
 
@@ -77,8 +80,17 @@ stored_key to_key(const database::row& row)
 void insert(transaction& tx, const principal& who, const new_key& what)
 {
     tx.change(
-        insert_key, what.id, what.tenant, what.role, what.name, what.secret_hmac, what.scram_verifier.has_value(),
-        what.scram_verifier, what.replaces, who.name, time_column(what.expires_at)
+        insert_key,
+        what.id,
+        what.tenant,
+        what.role,
+        what.name,
+        what.secret_hmac,
+        what.scram_verifier.has_value(),
+        what.scram_verifier,
+        what.replaces,
+        who.name,
+        time_column(what.expires_at)
     );
 }
 
@@ -107,7 +119,8 @@ task<std::vector<api_key>> keys::list(std::optional<tenant_id> tenant, std::opti
 {
     co_return co_await pool_.run([&](transaction& tx) {
         std::vector<api_key> found;
-        for (const auto& row : tx.find_all(list_keys, tenant, after, limit)) found.push_back(to_key(row).facts);
+        for (const auto& row : tx.find_all(list_keys, tenant, after, limit))
+            found.push_back(to_key(row).facts);
         return found;
     });
 }
@@ -118,11 +131,17 @@ task<void> keys::create(principal who, new_key what, int max_keys)
         const std::string scope = what.tenant ? what.tenant->to_string() : "platform";
         tx.get_one(lock_keys_of, scope);
         if (tx.get_one(count_live, what.tenant).get<std::int64_t>("n") >= max_keys) {
-            throw error(error_kind::conflict, "tenant_limit_reached", fmt::format("{} keys are the limit", max_keys));
+            throw error(
+                error_kind::conflict, "tenant_limit_reached", fmt::format("{} keys are the limit", max_keys)
+            );
         }
         insert(tx, who, what);
         append_audit(
-            tx, who, "key.create", what.tenant, what.id.to_string(),
+            tx,
+            who,
+            "key.create",
+            what.tenant,
+            what.id.to_string(),
             {{"role", what.role}, {"name", what.name}, {"postgres", what.scram_verifier.has_value()}}
         );
     });
@@ -132,11 +151,16 @@ task<void> keys::rotate(principal who, new_key what, key_id old, wall_time old_e
 {
     co_await pool_.run([&](transaction& tx) {
         const auto before = get_of(tx, old, what.tenant);
-        if (before.facts.revoked_at) throw error(error_kind::conflict, "key_revoked", "a revoked key is not rotated");
+        if (before.facts.revoked_at)
+            throw error(error_kind::conflict, "key_revoked", "a revoked key is not rotated");
         insert(tx, who, what);
         tx.change(end_key, old, to_rfc3339(old_ends_at));
         append_audit(
-            tx, who, "key.rotate", what.tenant, what.id.to_string(),
+            tx,
+            who,
+            "key.rotate",
+            what.tenant,
+            what.id.to_string(),
             {{"replaces", old.to_string()}, {"old_ends_at", to_rfc3339(old_ends_at)}}
         );
     });

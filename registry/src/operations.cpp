@@ -1,6 +1,6 @@
-#include <leasehold/registry/operations.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/operations.hpp>
 
 #include <fmt/format.h>
 
@@ -10,10 +10,12 @@ namespace {
 using database::query;
 using database::transaction;
 
-#define LEASEHOLD_OPERATION_COLUMNS                                                                                    \
-    "id, kind, tenant_id, state, parameters, result, error, waiting_for, cancel_requested_at is not null as "         \
-    "cancel_requested, created_by, " LEASEHOLD_UTC("created_at") " as created_at, " LEASEHOLD_UTC("started_at")        \
-    " as started_at, " LEASEHOLD_UTC("finished_at") " as finished_at, fence "
+#define LEASEHOLD_OPERATION_COLUMNS                                                                          \
+    "id, kind, tenant_id, state, parameters, result, error, waiting_for, cancel_requested_at is not null "   \
+    "as "                                                                                                    \
+    "cancel_requested, created_by, " LEASEHOLD_UTC("created_at"                                              \
+    ) " as created_at, " LEASEHOLD_UTC("started_at") " as started_at, " LEASEHOLD_UTC("finished_at"          \
+    ) " as finished_at, fence "
 
 constexpr query insert_operation{"operation_insert", R"(
     insert into public.registry_operation (id, kind, tenant_id, parameters, created_by)
@@ -27,15 +29,18 @@ constexpr query lock_tenant{"operation_lock_tenant", R"(
     select id from public.registry_tenant where id = $1::uuid for no key update)"};
 
 constexpr query find_operation{
-    "operation_find", "select " LEASEHOLD_OPERATION_COLUMNS " from public.registry_operation where id = $1::uuid"};
+    "operation_find",
+    "select " LEASEHOLD_OPERATION_COLUMNS " from public.registry_operation where id = $1::uuid"};
 
 constexpr query list_operations{"operations_list", "select " LEASEHOLD_OPERATION_COLUMNS R"(
       from public.registry_operation
      where ($1::uuid is null or tenant_id = $1::uuid) and ($2::uuid is null or id < $2::uuid)
      order by id desc limit $3::bigint)"};
 
-constexpr query list_steps{"operation_steps", "select name, state, attempts, " LEASEHOLD_UTC("started_at")
-    " as started_at, " LEASEHOLD_UTC("finished_at") R"( as finished_at, error, output
+constexpr query list_steps{
+    "operation_steps",
+    "select name, state, attempts, " LEASEHOLD_UTC("started_at"
+    ) " as started_at, " LEASEHOLD_UTC("finished_at") R"( as finished_at, error, output
       from public.registry_operation_step where operation_id = $1::uuid order by position)"};
 
 constexpr query claim_operation{"operation_claim", "select " LEASEHOLD_OPERATION_COLUMNS R"(
@@ -143,9 +148,8 @@ std::optional<tenant_id> tenant_of(transaction& tx, const operation_id& id)
 
 }  // namespace
 
-task<operation_id> operations::start(
-    principal who, std::string kind, std::optional<tenant_id> tenant, nlohmann::json parameters
-)
+task<operation_id>
+operations::start(principal who, std::string kind, std::optional<tenant_id> tenant, nlohmann::json parameters)
 {
     co_return co_await pool_.run([&](transaction& tx) {
         if (tenant) {
@@ -154,9 +158,11 @@ task<operation_id> operations::start(
             }
             if (const auto open = tx.find_one(open_operation, *tenant)) {
                 throw error(
-                    error_kind::conflict, "operation_in_progress",
+                    error_kind::conflict,
+                    "operation_in_progress",
                     fmt::format(
-                        "operation {} ({}) of this tenant is not finished", open->get<std::string>("id"),
+                        "operation {} ({}) of this tenant is not finished",
+                        open->get<std::string>("id"),
                         open->get<std::string>("kind")
                     )
                 );
@@ -164,7 +170,9 @@ task<operation_id> operations::start(
         }
         const auto id = operation_id::time_ordered();
         tx.change(insert_operation, id, kind, tenant, parameters.dump(), who.name);
-        append_audit(tx, who, "operation.start", tenant, id.to_string(), {{"kind", kind}, {"parameters", parameters}});
+        append_audit(
+            tx, who, "operation.start", tenant, id.to_string(), {{"kind", kind}, {"parameters", parameters}}
+        );
         return id;
     });
 }
@@ -180,7 +188,8 @@ task<operation> operations::get(operation_id id)
     });
 }
 
-task<std::vector<operation>> operations::list(std::optional<tenant_id> tenant, std::optional<operation_id> after, int limit)
+task<std::vector<operation>>
+operations::list(std::optional<tenant_id> tenant, std::optional<operation_id> after, int limit)
 {
     co_return co_await pool_.run([&](transaction& tx) {
         std::vector<operation> found;
@@ -206,9 +215,9 @@ task<std::optional<operation>> operations::claim(std::string owner, std::chrono:
 
 task<bool> operations::hold(operation_id id, std::int64_t fence, std::chrono::milliseconds lease)
 {
-    co_return co_await pool_.run(
-        [&](transaction& tx) { return tx.get_one(hold_operation, id, fence, seconds(lease)).get<bool>("held"); }
-    );
+    co_return co_await pool_.run([&](transaction& tx) {
+        return tx.get_one(hold_operation, id, fence, seconds(lease)).get<bool>("held");
+    });
 }
 
 task<void> operations::plan_steps(operation_id id, std::int64_t fence, std::vector<std::string> names)
@@ -236,7 +245,8 @@ task<void> operations::step_done(operation_id id, std::int64_t fence, std::strin
     });
 }
 
-task<void> operations::step_failed(operation_id id, std::int64_t fence, std::string name, nlohmann::json error)
+task<void>
+operations::step_failed(operation_id id, std::int64_t fence, std::string name, nlohmann::json error)
 {
     co_await pool_.run([&](transaction& tx) {
         must_hold(tx, id, fence);
@@ -249,7 +259,9 @@ task<void> operations::succeed(principal who, operation_id id, std::int64_t fenc
     co_await pool_.run([&](transaction& tx) {
         must_hold(tx, id, fence);
         tx.change(end_operation, id, std::string("succeeded"), to_column(result), std::nullopt);
-        append_audit(tx, who, "operation.succeeded", tenant_of(tx, id), id.to_string(), nlohmann::json::object());
+        append_audit(
+            tx, who, "operation.succeeded", tenant_of(tx, id), id.to_string(), nlohmann::json::object()
+        );
     });
 }
 
@@ -263,7 +275,10 @@ task<void> operations::fail(principal who, operation_id id, std::int64_t fence, 
 }
 
 task<void> operations::wait(
-    operation_id id, std::int64_t fence, std::string waiting_for, std::optional<std::chrono::milliseconds> pause
+    operation_id id,
+    std::int64_t fence,
+    std::string waiting_for,
+    std::optional<std::chrono::milliseconds> pause
 )
 {
     co_await pool_.run([&](transaction& tx) {
@@ -282,8 +297,12 @@ task<void> operations::retry(principal who, operation_id id)
         const auto tenant = row->find<tenant_id>("tenant_id");
         if (tx.change(requeue_operation, id) == 0) {
             throw error(
-                error_kind::conflict, "operation_state",
-                fmt::format("the operation is {}: only failed and waiting ones are tried again", row->get<std::string>("state"))
+                error_kind::conflict,
+                "operation_state",
+                fmt::format(
+                    "the operation is {}: only failed and waiting ones are tried again",
+                    row->get<std::string>("state")
+                )
             );
         }
         append_audit(tx, who, "operation.retry", tenant, id.to_string(), nlohmann::json::object());
@@ -295,7 +314,9 @@ task<void> operations::cancelled(principal who, operation_id id, std::int64_t fe
     co_await pool_.run([&](transaction& tx) {
         must_hold(tx, id, fence);
         tx.change(end_operation, id, std::string("cancelled"), std::nullopt, std::nullopt);
-        append_audit(tx, who, "operation.cancelled", tenant_of(tx, id), id.to_string(), nlohmann::json::object());
+        append_audit(
+            tx, who, "operation.cancelled", tenant_of(tx, id), id.to_string(), nlohmann::json::object()
+        );
     });
 }
 
@@ -308,7 +329,11 @@ task<void> operations::request_cancel(principal who, operation_id id)
             throw error(error_kind::conflict, "operation_state", "the operation has ended already");
         }
         append_audit(
-            tx, who, "operation.cancel_requested", row->find<tenant_id>("tenant_id"), id.to_string(),
+            tx,
+            who,
+            "operation.cancel_requested",
+            row->find<tenant_id>("tenant_id"),
+            id.to_string(),
             nlohmann::json::object()
         );
     });

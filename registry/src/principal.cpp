@@ -1,8 +1,7 @@
-#include <leasehold/registry/principal.hpp>
+#include "columns.hpp"
 
 #include <leasehold/database/session.hpp>
-
-#include "columns.hpp"
+#include <leasehold/registry/principal.hpp>
 
 namespace leasehold::registry {
 namespace {
@@ -20,12 +19,24 @@ principal principal::system(std::string part)
 }
 
 void append_audit(
-    database::transaction& tx, const principal& who, std::string_view action, std::optional<tenant_id> tenant,
-    std::string_view target, const nlohmann::json& detail, std::string_view outcome
+    database::transaction& tx,
+    const principal& who,
+    std::string_view action,
+    std::optional<tenant_id> tenant,
+    std::string_view target,
+    const nlohmann::json& detail,
+    std::string_view outcome
 )
 {
     tx.get_one(
-        append, who.name, action, tenant, target, text_or_null(who.request_id), text_or_null(who.source_ip), outcome,
+        append,
+        who.name,
+        action,
+        tenant,
+        target,
+        text_or_null(who.request_id),
+        text_or_null(who.source_ip),
+        outcome,
         detail.dump()
     );
 }

@@ -260,7 +260,7 @@ change_page to_page(const std::vector<row>& rows)
         page.oldest = one.find<std::int64_t>("oldest").value_or(0);
         page.installation = one.get<installation_id>("installation");
         const auto id = one.find<std::int64_t>("id");
-        if (!id) continue; // the outer join's row: nothing there
+        if (!id) continue;  // the outer join's row: nothing there
         change_row change;
         change.id = *id;
         change.kind = one.get<std::string>("kind");
@@ -291,7 +291,7 @@ double to_seconds(std::chrono::milliseconds span)
     return std::chrono::duration<double>(span).count();
 }
 
-} // namespace
+}  // namespace
 
 router_registration
 routes::register_router(router_id id, const std::string& address, const std::string& version, int lanes)
@@ -568,4 +568,4 @@ task<std::int64_t> routes::enrollments_expire(std::chrono::milliseconds age)
     });
 }
 
-} // namespace leasehold::registry
+}  // namespace leasehold::registry

@@ -1,6 +1,6 @@
-#include <leasehold/registry/servers.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/servers.hpp>
 
 namespace leasehold::registry {
 namespace {
@@ -8,10 +8,12 @@ namespace {
 using database::query;
 using database::transaction;
 
-#define LEASEHOLD_SERVER_COLUMNS                                                                                      \
-    "s.id, s.name, to_jsonb(s.addresses) as addresses, s.sslmode, s.ca, s.region, s.jurisdiction, s.broker_config, "  \
-    "s.max_tenants, s.connection_budget, to_jsonb(s.accepted) as accepted, s.state, s.version, s.preflight, "         \
-    "(select count(*) from public.registry_placement p where p.server_id = s.id) as tenants "                         \
+#define LEASEHOLD_SERVER_COLUMNS                                                                             \
+    "s.id, s.name, to_jsonb(s.addresses) as addresses, s.sslmode, s.ca, s.region, s.jurisdiction, "          \
+    "s.broker_config, "                                                                                      \
+    "s.max_tenants, s.connection_budget, to_jsonb(s.accepted) as accepted, s.state, s.version, "             \
+    "s.preflight, "                                                                                          \
+    "(select count(*) from public.registry_placement p where p.server_id = s.id) as tenants "                \
     "from public.registry_server s "
 
 constexpr query list_servers{"servers_list", "select " LEASEHOLD_SERVER_COLUMNS " order by s.name"};
@@ -92,14 +94,30 @@ task<server_id> servers::upsert(principal who, server what)
 {
     co_return co_await pool_.run([&](transaction& tx) {
         const auto row = tx.get_one(
-            upsert_server, what.id, what.name, database::to_array(what.addresses), what.sslmode, text_or_null(what.ca),
-            what.region, what.jurisdiction, what.broker_config, what.connection_budget, database::to_array(what.accepted)
+            upsert_server,
+            what.id,
+            what.name,
+            database::to_array(what.addresses),
+            what.sslmode,
+            text_or_null(what.ca),
+            what.region,
+            what.jurisdiction,
+            what.broker_config,
+            what.connection_budget,
+            database::to_array(what.accepted)
         );
         const auto action = row.get<bool>("made") ? "server.add" : "server.update";
         append_audit(
-            tx, who, action, std::nullopt, what.name,
-            {{"addresses", what.addresses}, {"region", what.region}, {"jurisdiction", what.jurisdiction},
-             {"connection_budget", what.connection_budget}, {"accepted", what.accepted}}
+            tx,
+            who,
+            action,
+            std::nullopt,
+            what.name,
+            {{"addresses", what.addresses},
+             {"region", what.region},
+             {"jurisdiction", what.jurisdiction},
+             {"connection_budget", what.connection_budget},
+             {"accepted", what.accepted}}
         );
         return row.get<server_id>("id");
     });
@@ -111,7 +129,14 @@ task<void> servers::store_preflight(
 {
     co_await pool_.run([&](transaction& tx) {
         tx.change(update_preflight, id, findings.dump(), version, state);
-        append_audit(tx, who, "server.preflight", std::nullopt, id.to_string(), {{"state", state}, {"version", version}});
+        append_audit(
+            tx,
+            who,
+            "server.preflight",
+            std::nullopt,
+            id.to_string(),
+            {{"state", state}, {"version", version}}
+        );
     });
 }
 
@@ -126,11 +151,12 @@ task<std::optional<servers::template_row>> servers::find_template(server_id id, 
     });
 }
 
-task<bool> servers::claim_template(server_id id, std::string checksum, std::string database, std::string owner)
+task<bool>
+servers::claim_template(server_id id, std::string checksum, std::string database, std::string owner)
 {
-    co_return co_await pool_.run(
-        [&](transaction& tx) { return tx.find_one(claim_template_row, id, checksum, database, owner).has_value(); }
-    );
+    co_return co_await pool_.run([&](transaction& tx) {
+        return tx.find_one(claim_template_row, id, checksum, database, owner).has_value();
+    });
 }
 
 task<void> servers::template_ready(server_id id, std::string checksum)

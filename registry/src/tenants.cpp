@@ -1,6 +1,6 @@
-#include <leasehold/registry/tenants.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/tenants.hpp>
 
 #include <fmt/format.h>
 
@@ -14,14 +14,16 @@ using database::transaction;
 
 constexpr std::array<std::string_view, 3> tier_names{"database", "schema", "server"};
 
-#define LEASEHOLD_TENANT_COLUMNS                                                                                      \
-    "t.id, t.tid, t.slug, t.name, t.state, t.edition, t.limits, t.settings, t.generation, t.created_by, "             \
-    LEASEHOLD_UTC("t.created_at") " as created_at, "                                                                  \
-    "p.generation as placement_generation, p.server_id, p.tier, p.name as placement_name, p.database, p.schema, "     \
-    "p.state as placement_state "                                                                                     \
-    "from public.registry_tenant t left join lateral ("                                                               \
-    "  select * from public.registry_placement p where p.tenant_id = t.id and p.state <> 'retired' "                  \
-    "  order by (p.state = 'current') desc, p.generation desc limit 1) p on true "
+#define LEASEHOLD_TENANT_COLUMNS                                                                             \
+    "t.id, t.tid, t.slug, t.name, t.state, t.edition, t.limits, t.settings, t.generation, "                  \
+    "t.created_by, " LEASEHOLD_UTC("t.created_at"                                                            \
+    ) " as created_at, "                                                                                     \
+      "p.generation as placement_generation, p.server_id, p.tier, p.name as placement_name, p.database, "    \
+      "p.schema, "                                                                                           \
+      "p.state as placement_state "                                                                          \
+      "from public.registry_tenant t left join lateral ("                                                    \
+      "  select * from public.registry_placement p where p.tenant_id = t.id and p.state <> 'retired' "       \
+      "  order by (p.state = 'current') desc, p.generation desc limit 1) p on true "
 
 constexpr query list_tenants{"tenants_list", "select " LEASEHOLD_TENANT_COLUMNS R"(
      where t.state <> 'deleted'
@@ -34,7 +36,8 @@ constexpr query find_tenant{"tenant_find", "select " LEASEHOLD_TENANT_COLUMNS " 
 
 constexpr query lock_license{"license_lock", "select public.registry_license_lock()"};
 
-constexpr query count_tenants{"tenants_count", "select count(*) as n from public.registry_tenant where state <> 'deleted'"};
+constexpr query count_tenants{
+    "tenants_count", "select count(*) as n from public.registry_tenant where state <> 'deleted'"};
 
 constexpr query insert_tenant{"tenant_insert", R"(
     insert into public.registry_tenant (id, tid, slug, name, edition, limits, settings, created_by)
@@ -85,11 +88,14 @@ constexpr query upsert_schema_state{"tenant_schema_state_upsert", R"(
 constexpr query delete_schema_state{"tenant_schema_state_delete", R"(
     delete from public.registry_schema_state where tenant_id = $1::uuid)"};
 
-constexpr query delete_domains{"tenant_domains_delete", "delete from public.registry_domain where tenant_id = $1::uuid"};
-constexpr query delete_hosts{"tenant_hosts_delete", "delete from public.registry_host where tenant_id = $1::uuid"};
+constexpr query delete_domains{
+    "tenant_domains_delete", "delete from public.registry_domain where tenant_id = $1::uuid"};
+constexpr query delete_hosts{
+    "tenant_hosts_delete", "delete from public.registry_host where tenant_id = $1::uuid"};
 constexpr query delete_tokens{
     "tenant_tokens_delete", "delete from public.registry_enrollment_token where tenant_id = $1::uuid"};
-constexpr query delete_keys{"tenant_keys_delete", "delete from public.registry_api_key where tenant_id = $1::uuid"};
+constexpr query delete_keys{
+    "tenant_keys_delete", "delete from public.registry_api_key where tenant_id = $1::uuid"};
 
 placement to_placement(const database::row& row)
 {
@@ -135,19 +141,33 @@ tenant to_tenant(const database::row& row)
 }
 
 tenants::moved move_tenant(
-    transaction& tx, const principal& who, const tenant_id& id, const std::vector<std::string>& from,
-    const std::string& to, const std::string& action, const nlohmann::json& detail
+    transaction& tx,
+    const principal& who,
+    const tenant_id& id,
+    const std::vector<std::string>& from,
+    const std::string& to,
+    const std::string& action,
+    const nlohmann::json& detail
 )
 {
     const auto answer = tx.get_one(
-        move_state, id, database::to_array(from), to, who.name, action, text_or_null(who.request_id),
-        text_or_null(who.source_ip), detail.dump()
+        move_state,
+        id,
+        database::to_array(from),
+        to,
+        who.name,
+        action,
+        text_or_null(who.request_id),
+        text_or_null(who.source_ip),
+        detail.dump()
     );
     const auto outcome = answer.get<std::string>("outcome");
-    if (outcome == "tenant_not_found") throw error(error_kind::not_found, "tenant_not_found", "there is no such tenant");
+    if (outcome == "tenant_not_found")
+        throw error(error_kind::not_found, "tenant_not_found", "there is no such tenant");
     if (outcome == "tenant_state_conflict") {
         throw error(
-            error_kind::conflict, "tenant_state",
+            error_kind::conflict,
+            "tenant_state",
             fmt::format("the tenant is {}, which does not allow this", answer.get<std::string>("state"))
         );
     }
@@ -204,20 +224,32 @@ task<std::optional<tenant>> tenants::find_by_slug(std::string slug)
 }
 
 task<operation_id> tenants::create(
-    principal who, new_tenant what, nlohmann::json operation_parameters, std::optional<std::int64_t> max_tenants
+    principal who,
+    new_tenant what,
+    nlohmann::json operation_parameters,
+    std::optional<std::int64_t> max_tenants
 )
 {
     co_return co_await pool_.run([&](transaction& tx) {
         tx.get_one(lock_license);
         if (max_tenants && tx.get_one(count_tenants).get<std::int64_t>("n") >= *max_tenants) {
             throw error(
-                error_kind::unlicensed, "license_tenant_limit", fmt::format("the license covers {} tenants", *max_tenants)
+                error_kind::unlicensed,
+                "license_tenant_limit",
+                fmt::format("the license covers {} tenants", *max_tenants)
             );
         }
         try {
             tx.change(
-                insert_tenant, what.id, tid::of(what.id).text(), what.slug, what.name, what.edition, what.limits.dump(),
-                what.settings.dump(), who.name
+                insert_tenant,
+                what.id,
+                tid::of(what.id).text(),
+                what.slug,
+                what.name,
+                what.edition,
+                what.limits.dump(),
+                what.settings.dump(),
+                who.name
             );
         } catch (const database::sql_error& failed) {
             if (failed.sqlstate() != "23505") throw;
@@ -226,21 +258,31 @@ task<operation_id> tenants::create(
         const auto operation = operation_id::time_ordered();
         tx.change(insert_operation, operation, what.id, operation_parameters.dump(), who.name);
         append_audit(
-            tx, who, "tenant.create", what.id, what.slug,
-            {{"operation", operation.to_string()}, {"edition", what.edition}, {"parameters", operation_parameters}}
+            tx,
+            who,
+            "tenant.create",
+            what.id,
+            what.slug,
+            {{"operation", operation.to_string()},
+             {"edition", what.edition},
+             {"parameters", operation_parameters}}
         );
         return operation;
     });
 }
 
 task<tenants::moved> tenants::transition(
-    principal who, tenant_id id, std::vector<std::string> from, std::string to, std::string action,
+    principal who,
+    tenant_id id,
+    std::vector<std::string> from,
+    std::string to,
+    std::string action,
     nlohmann::json detail
 )
 {
-    co_return co_await pool_.run(
-        [&](transaction& tx) { return move_tenant(tx, who, id, from, to, action, detail); }
-    );
+    co_return co_await pool_.run([&](transaction& tx) {
+        return move_tenant(tx, who, id, from, to, action, detail);
+    });
 }
 
 task<placement> tenants::reserve(principal who, tenant_id id, server_id server, enum tier tier)
@@ -252,10 +294,12 @@ task<placement> tenants::reserve(principal who, tenant_id id, server_id server, 
 
         const auto generation = tx.get_one(next_generation, id).get<std::int64_t>("generation");
         const auto name = fmt::format("t_{}_{}", locked->get<std::string>("tid"), generation);
-        const auto made = to_placement(
-            tx.get_one(insert_placement, id, generation, server, to_text(tier), name, name, std::string("public"))
+        const auto made = to_placement(tx.get_one(
+            insert_placement, id, generation, server, to_text(tier), name, name, std::string("public")
+        ));
+        append_audit(
+            tx, who, "placement.reserve", id, name, {{"server", server.to_string()}, {"tier", to_text(tier)}}
         );
-        append_audit(tx, who, "placement.reserve", id, name, {{"server", server.to_string()}, {"tier", to_text(tier)}});
         return made;
     });
 }
@@ -286,7 +330,9 @@ task<void> tenants::forget_placement(principal who, tenant_id id, std::int64_t p
     co_await pool_.run([&](transaction& tx) {
         tx.change(delete_schema_state, id);
         if (tx.change(delete_placement, id, placement_generation) == 0) return;
-        append_audit(tx, who, "placement.forget", id, std::to_string(placement_generation), nlohmann::json::object());
+        append_audit(
+            tx, who, "placement.forget", id, std::to_string(placement_generation), nlohmann::json::object()
+        );
     });
 }
 
@@ -314,7 +360,9 @@ task<void> tenants::record_schema(tenant_id id, int version, int contract_versio
 
 task<std::int64_t> tenants::count()
 {
-    co_return co_await pool_.run([&](transaction& tx) { return tx.get_one(count_tenants).get<std::int64_t>("n"); });
+    co_return co_await pool_.run([&](transaction& tx) {
+        return tx.get_one(count_tenants).get<std::int64_t>("n");
+    });
 }
 
 }  // namespace leasehold::registry

@@ -1,6 +1,6 @@
-#include <leasehold/registry/tokens.hpp>
-
 #include "columns.hpp"
+
+#include <leasehold/registry/tokens.hpp>
 
 #include <fmt/format.h>
 
@@ -10,12 +10,15 @@ namespace {
 using database::query;
 using database::transaction;
 
-#define LEASEHOLD_TOKEN_COLUMNS                                                                                        \
-    "id, tenant_id, label, " LEASEHOLD_UTC("expires_at") " as expires_at, max_uses, uses, approval, cidr, tags, "     \
-    "created_by, " LEASEHOLD_UTC("created_at") " as created_at, " LEASEHOLD_UTC("last_used_at") " as last_used_at, "  \
-    LEASEHOLD_UTC("revoked_at") " as revoked_at from public.registry_enrollment_token "
+#define LEASEHOLD_TOKEN_COLUMNS                                                                              \
+    "id, tenant_id, label, " LEASEHOLD_UTC("expires_at"                                                      \
+    ) " as expires_at, max_uses, uses, approval, cidr, tags, "                                               \
+      "created_by, " LEASEHOLD_UTC("created_at") " as created_at, " LEASEHOLD_UTC("last_used_at"             \
+      ) " as last_used_at, " LEASEHOLD_UTC("revoked_at"                                                      \
+      ) " as revoked_at from public.registry_enrollment_token "
 
-constexpr query lock_tokens_of{"tokens_lock", "select pg_advisory_xact_lock(hashtextextended('tokens ' || $1, 0))"};
+constexpr query lock_tokens_of{
+    "tokens_lock", "select pg_advisory_xact_lock(hashtextextended('tokens ' || $1, 0))"};
 
 constexpr query count_live{"tokens_count_live", R"(
     select count(*) as n from public.registry_enrollment_token
@@ -70,16 +73,33 @@ task<void> tokens::create(principal who, enrollment_token what, std::string secr
         tx.get_one(lock_tokens_of, what.tenant.to_string());
         if (tx.get_one(count_live, what.tenant).get<std::int64_t>("n") >= max_tokens) {
             throw error(
-                error_kind::conflict, "tenant_limit_reached", fmt::format("{} usable tokens are the limit", max_tokens)
+                error_kind::conflict,
+                "tenant_limit_reached",
+                fmt::format("{} usable tokens are the limit", max_tokens)
             );
         }
         tx.change(
-            insert_token, what.id, what.tenant, what.label, secret_hmac, to_rfc3339(what.expires_at), what.max_uses,
-            what.approval, what.cidr, what.tags.dump(), who.name
+            insert_token,
+            what.id,
+            what.tenant,
+            what.label,
+            secret_hmac,
+            to_rfc3339(what.expires_at),
+            what.max_uses,
+            what.approval,
+            what.cidr,
+            what.tags.dump(),
+            who.name
         );
         append_audit(
-            tx, who, "token.create", what.tenant, what.id.to_string(),
-            {{"label", what.label}, {"max_uses", what.max_uses}, {"approval", what.approval},
+            tx,
+            who,
+            "token.create",
+            what.tenant,
+            what.id.to_string(),
+            {{"label", what.label},
+             {"max_uses", what.max_uses},
+             {"approval", what.approval},
              {"expires_at", to_rfc3339(what.expires_at)}}
         );
     });
@@ -113,7 +133,12 @@ task<std::int64_t> tokens::revoke(principal who, tenant_id tenant, token_id id, 
         const auto joined = tx.get_one(count_joined, id, tenant).get<std::int64_t>("n");
         const auto revoked = with_hosts ? tx.change(revoke_joined, id, tenant) : 0;
         append_audit(
-            tx, who, "token.revoke", tenant, id.to_string(), {{"hosts_joined", joined}, {"hosts_revoked", revoked}}
+            tx,
+            who,
+            "token.revoke",
+            tenant,
+            id.to_string(),
+            {{"hosts_joined", joined}, {"hosts_revoked", revoked}}
         );
         return joined;
     });

@@ -75,4 +75,4 @@ void lane_metrics::tell(const relay::lane_set& lanes, const feed_facts& feed, co
     for (const auto& [what, to] : records_) to.set(static_cast<double>(count.*what));
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

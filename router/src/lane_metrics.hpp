@@ -40,4 +40,4 @@ private:
     std::vector<std::pair<std::size_t directory_counts::*, metrics::gauge>> records_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -42,7 +42,7 @@ void license_watch::take(std::string_view document)
 
 void license_watch::publish()
 {
-    if (!claims_) return; // ok and not counted, as made
+    if (!claims_) return;  // ok and not counted, as made
     auto now = license_state_of(*claims_, clock_.wall());
     if (is_refused_) now = license_state::restricted;
     const auto before = facts_.license.exchange(now);
@@ -56,4 +56,4 @@ void license_watch::publish()
     );
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -36,8 +36,8 @@ private:
     const clock_source& clock_;
     std::string installation_;
     feed_facts& facts_;
-    std::optional<license_claims> claims_; // absent: single tenant
-    bool is_refused_ = false;              // the present one is withdrawn or replaced by what does not verify
+    std::optional<license_claims> claims_;  // absent: single tenant
+    bool is_refused_ = false;  // the present one is withdrawn or replaced by what does not verify
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -31,4 +31,4 @@ database::endpoint registry_endpoint(const registry_config& from)
     return where;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -8,4 +8,4 @@ namespace leasehold::router {
 // The registry as the router's login reaches it. Errors: those of the password file.
 database::endpoint registry_endpoint(const registry_config& from);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

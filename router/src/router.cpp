@@ -70,7 +70,7 @@ std::string file_text(const path& file)
     try {
         return load_file(file);
     } catch (const error&) {
-        return {}; // none there: the registry's row may have one
+        return {};  // none there: the registry's row may have one
     }
 }
 
@@ -118,7 +118,7 @@ private:
     asio::steady_timer woken_;
 };
 
-} // namespace
+}  // namespace
 
 // Members stand in the order in which they refer to each other; lanes end before what runs on them goes.
 struct router::impl final : feed_consumer
@@ -148,7 +148,7 @@ struct router::impl final : feed_consumer
 
     server_logins logins;
     std::unique_ptr<front_world> world;
-    std::vector<std::unique_ptr<front_lane>> fronts; // before relays: holds of leases post there to the end
+    std::vector<std::unique_ptr<front_lane>> fronts;  // before relays: holds of leases post there to the end
     std::unique_ptr<leases> known_leases;
     std::unique_ptr<relay::lane_set> relays;
     std::vector<std::unique_ptr<acceptor>> acceptors;
@@ -500,4 +500,4 @@ void router::on_drain(std::function<void()> call)
     impl_->at_drain.push_back(std::move(call));
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

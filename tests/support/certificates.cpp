@@ -55,7 +55,7 @@ X509* make(EVP_PKEY* key, const std::string& name, long from_seconds, long to_se
     return cert;
 }
 
-} // namespace
+}  // namespace
 
 struct certificate_authority::impl
 {
@@ -103,4 +103,4 @@ void certificate_authority::write_certificate(
     EVP_PKEY_free(own_key);
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

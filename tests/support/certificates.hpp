@@ -30,4 +30,4 @@ private:
     impl* impl_;
 };
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

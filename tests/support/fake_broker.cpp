@@ -67,7 +67,7 @@ void fake_broker::expire()
 task<void> fake_broker::enter(std::string call, bool with_token)
 {
     ++calls_[call];
-    co_await sleep_for(0ms); // as over a network: never at once
+    co_await sleep_for(0ms);  // as over a network: never at once
     while (held_.contains(call)) co_await sleep_for(1ms);
     expire();
     if (sealed_) throw vc::error(failure::sealed);
@@ -325,4 +325,4 @@ task<std::optional<std::map<int, std::string>>> fake_broker::get_transit_key(vc:
     co_return std::nullopt;
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

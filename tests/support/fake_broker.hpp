@@ -37,7 +37,7 @@ public:
     void lose_answer(const std::string& call, int times = 1);
     void deny(const std::string& call) { denied_.insert(call); }
     void allow(const std::string& call) { denied_.erase(call); }
-    void kill_tokens(); // and with them their leases
+    void kill_tokens();  // and with them their leases
     void kill_leases(const vc::broker_role& role);
     void seal(bool sealed) { sealed_ = sealed; }
     void give_wrong_logins(std::string role) { wrong_role_ = std::move(role); }
@@ -77,7 +77,7 @@ public:
     task<std::optional<std::map<int, std::string>>> get_transit_key(vc::transit_key name) override;
 
     vc::seconds token_ttl{14400};
-    vc::seconds token_max{0}; // 0: periodic, no maximum
+    vc::seconds token_max{0};  // 0: periodic, no maximum
     bool tokens_renewable = true;
 
 private:
@@ -105,7 +105,7 @@ private:
     std::map<std::string, token_row> tokens_;
     std::map<vc::lease_id, lease_row> leases_;
     std::map<vc::broker_role, vc::role_terms> roles_;
-    std::set<vc::broker_role> fixed_term_; // not renewable
+    std::set<vc::broker_role> fixed_term_;  // not renewable
     std::map<std::string, std::pair<int, std::map<std::string, std::string>>> kv_;
     std::shared_ptr<const secret<std::string>> token_;
     std::map<std::string, std::deque<vc::failure>> faults_;
@@ -120,4 +120,4 @@ private:
     int serial_ = 0;
 };
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -101,7 +101,7 @@ std::optional<incoming> read_request(Stream& from, std::string& buffer)
     return got;
 }
 
-} // namespace
+}  // namespace
 
 struct fault_broker::impl
 {
@@ -354,4 +354,4 @@ int fault_broker::seen(const std::string& part) const
     }));
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -53,13 +53,20 @@ void run_registry_sql(const registry_config& of)
 {
     const auto& server = the_stack().server("registry");
     std::string command = fmt::format(
-        "{}/psql -X -q -h {} -p {} -U {} -d postgres -v database={} -f {}/deploy/registry.sql", server.bin_dir.string(),
-        server.socket_dir, server.port, server.superuser, of.database, LEASEHOLD_SOURCE_FOLDER
+        "{}/psql -X -q -h {} -p {} -U {} -d postgres -v database={} -f {}/deploy/registry.sql",
+        server.bin_dir.string(),
+        server.socket_dir,
+        server.port,
+        server.superuser,
+        of.database,
+        LEASEHOLD_SOURCE_FOLDER
     );
     const std::array<std::pair<const char*, const database_login*>, 3> logins{
         {{"control", &of.control_plane}, {"router", &of.router}, {"migrate", &of.migrate}}};
     for (const auto& [name, login] : logins) {
-        command += fmt::format(" -v {0}={1} -v {0}_password_file={2}", name, login->user, login->password_file.string());
+        command += fmt::format(
+            " -v {0}={1} -v {0}_password_file={2}", name, login->user, login->password_file.string()
+        );
     }
     run_command(command);
 }
@@ -91,7 +98,8 @@ void prepare_first(const fs::path& folder)
 {
     // A fresh stack lies in the folder of the one before: what belongs to another broker is of no use.
     const auto token = load_secret_line(the_stack().broker.root_token_file);
-    const auto done = folder / ("done-" + crypto::to_hex(crypto::view(crypto::sha256(token.reveal()))).substr(0, 8));
+    const auto done =
+        folder / ("done-" + crypto::to_hex(crypto::view(crypto::sha256(token.reveal()))).substr(0, 8));
     if (fs::exists(done)) return;
     fs::remove_all(folder);
     fs::create_directories(folder);
@@ -212,21 +220,25 @@ installation::~installation()
 void installation::remove_tenants() const
 {
     std::string tids;
-    for (const auto& row : rows("select t.tid from public.registry_tenant t where not exists (select from "
-                                "public.registry_placement p join public.registry_server s on s.id = p.server_id "
-                                "where p.tenant_id = t.id and s.name not in ('eu-1', 'us-1'))")) {
+    for (const auto& row :
+         rows("select t.tid from public.registry_tenant t where not exists (select from "
+              "public.registry_placement p join public.registry_server s on s.id = p.server_id "
+              "where p.tenant_id = t.id and s.name not in ('eu-1', 'us-1'))")) {
         tids += (tids.empty() ? "" : "|") + row.get<std::string>("tid");
     }
     if (tids.empty()) return;
     for (const auto& name : tenant_servers()) {
         const auto session = database::connect(the_stack().server(name).superuser_endpoint());
         const auto of_these = fmt::format("'^(t|lease_[a-z]+)_({})_'", tids);
-        for (const auto& row : session->run_plain_rows("select datname from pg_database where datname ~ " + of_these)) {
+        for (const auto& row :
+             session->run_plain_rows("select datname from pg_database where datname ~ " + of_these)) {
             session->run_plain("drop database if exists " + row[0].value() + " with (force)");
         }
-        for (const auto& row : session->run_plain_rows("select rolname from pg_roles where rolname ~ " + of_these)) {
+        for (const auto& row :
+             session->run_plain_rows("select rolname from pg_roles where rolname ~ " + of_these)) {
             session->run_plain(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = '" + row[0].value() + "'"
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = '" + row[0].value() +
+                "'"
             );
             session->run_plain("drop role if exists \"" + row[0].value() + "\"");
         }

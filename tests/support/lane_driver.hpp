@@ -41,9 +41,11 @@ T await(asio::io_context& lane, task<T> work)
     auto all = leasehold::detail::run_into(std::move(work), result);
     bool ended = false;
     asio::co_spawn(lane, std::move(all), [&](std::exception_ptr) { ended = true; });
-    run_until(lane, [&] { return ended; }, 120s);
+    run_until(
+        lane, [&] { return ended; }, 120s
+    );
     if (!ended) throw std::runtime_error("the work does not end");
     return result.take();
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

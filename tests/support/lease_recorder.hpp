@@ -47,4 +47,4 @@ struct settable_verifier final : vault_client::lease_verifier
     vault_client::lease_ptr last;
 };
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -34,7 +34,7 @@ void superuser(const stack_server& server, const std::vector<std::string>& state
     for (const auto& sql : statements) session->run_plain(sql);
 }
 
-} // namespace
+}  // namespace
 
 leased_server::leased_server(scratch_broker& broker, const stack_server& server)
     : broker_(broker)
@@ -189,7 +189,8 @@ std::unique_ptr<vc::identity> leased_server::make_router(
     terms.token_period = token_period;
     broker_.run(setup->put_approle(vc::mount_name("approle"), vc::approle_name(name), terms));
     const auto role_id = broker_.run(setup->get_role_id(vc::mount_name("approle"), vc::approle_name(name)));
-    const auto secret_id = broker_.run(setup->make_secret_id(vc::mount_name("approle"), vc::approle_name(name)));
+    const auto secret_id =
+        broker_.run(setup->make_secret_id(vc::mount_name("approle"), vc::approle_name(name)));
     create_secret_file(folder / (name + ".role_id"), role_id);
     create_secret_file(folder / (name + ".secret_id"), secret_id.reveal());
     return vc::create_approle_identity(
@@ -220,4 +221,4 @@ int leased_server::logins_of(const tenant_id& tenant) const
     return std::stoi(rows.at(0)[0].value());
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -67,4 +67,4 @@ private:
     int routers_ = 0;
 };
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -37,7 +37,7 @@ std::uint16_t free_port()
     return ntohs(at.sin_port);
 }
 
-} // namespace
+}  // namespace
 
 scratch_broker::scratch_broker(begin how)
     : folder_(
@@ -114,14 +114,14 @@ void scratch_broker::start()
     const auto parent = ::getpid();
     pid_ = ::fork();
     if (pid_ == 0) {
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that is killed leaves no broker
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves no broker
         const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         ::dup2(out, 1);
         ::dup2(out, 2);
         if (::getppid() != parent) ::_exit(1);
         if (user != nullptr) {
             if (::setgid(user->pw_gid) != 0 || ::setuid(user->pw_uid) != 0) ::_exit(2);
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL); // setuid forgets it
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // setuid forgets it
         }
         ::execl(binary.c_str(), "bao", "server", config.c_str(), static_cast<char*>(nullptr));
         ::_exit(127);
@@ -187,4 +187,4 @@ void scratch_broker::revoke_prefix_by_operator(const std::string& prefix)
     if (answer.status != 204) throw std::runtime_error("revoke-prefix: " + std::to_string(answer.status));
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -45,8 +45,8 @@ public:
 
     void seal();
     void unseal();
-    void kill();  // -9
-    void start(); // as it was left: sealed
+    void kill();   // -9
+    void start();  // as it was left: sealed
     // Everything under one path prefix, as an operator would: auth/approle/login ends all its tokens.
     void revoke_prefix_by_operator(const std::string& prefix);
 
@@ -62,4 +62,4 @@ private:
     secret<std::string> unseal_key_;
 };
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

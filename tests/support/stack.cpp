@@ -10,8 +10,8 @@
 #include <stdexcept>
 
 #ifdef __SANITIZE_ADDRESS__
-// libpqxx 6.4 forgets one PGresult for each connection that is lost in use: encoding_id() throws before it is cleared
-// (jtv/libpqxx#500, repaired in 7). About 2 KB each, and libpqxx stands behind one file of ours.
+// libpqxx 6.4 forgets one PGresult for each connection that is lost in use: encoding_id() throws before it is
+// cleared (jtv/libpqxx#500, repaired in 7). About 2 KB each, and libpqxx stands behind one file of ours.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions()
 {
@@ -55,7 +55,8 @@ stack read_stack()
 {
     const char* file = std::getenv("LEASEHOLD_TEST_STACK");
     if (file == nullptr) {
-        throw std::runtime_error("LEASEHOLD_TEST_STACK is not set: tools/stack.py up --test --folder FOLDER, then name its stack.json");
+        throw std::runtime_error("LEASEHOLD_TEST_STACK is not set: tools/stack.py up --test --folder FOLDER, "
+                                 "then name its stack.json");
     }
     const auto facts = json::parse(load_file(file));
     stack made;
@@ -66,7 +67,8 @@ stack read_stack()
         made.certificate.cert_file = own.at("cert_file").get<std::string>();
         made.certificate.key_file = own.at("key_file").get<std::string>();
     }
-    for (const auto& server : facts.at("servers")) made.servers.push_back(read_server(server, made.ca_file.string()));
+    for (const auto& server : facts.at("servers"))
+        made.servers.push_back(read_server(server, made.ca_file.string()));
     if (facts.contains("broker") && facts["broker"].is_object()) made.broker = read_broker(facts["broker"]);
     return made;
 }
@@ -90,9 +92,8 @@ database::endpoint stack_server::superuser_endpoint(const std::string& database)
 }
 
 database::endpoint stack_server::login_endpoint(
-    const std::string& database,
-    const std::string& user,
-    std::string_view password) const
+    const std::string& database, const std::string& user, std::string_view password
+) const
 {
     database::endpoint where;
     where.hosts.emplace_back(host, port);
@@ -127,9 +128,9 @@ const stack& the_stack()
 }
 
 scratch_database::scratch_database(const stack_server& on, std::string_view hint)
-    : on_(on),
-      name_(std::string(hint) + "_" + crypto::to_hex(crypto::random_bytes(6))),
-      password_(crypto::to_hex(crypto::random_bytes(16)))
+    : on_(on)
+    , name_(std::string(hint) + "_" + crypto::to_hex(crypto::random_bytes(6)))
+    , password_(crypto::to_hex(crypto::random_bytes(16)))
 {
     const auto session = database::connect(on_.superuser_endpoint());
     const auto quoted = session->quote_identifier(name_);

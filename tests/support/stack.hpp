@@ -27,8 +27,8 @@ struct stack_server
     // As superuser through the socket; nothing but peer authentication is needed.
     [[nodiscard]] database::endpoint superuser_endpoint(const std::string& database = "postgres") const;
     // Over TCP with TLS, as a login that the test made.
-    [[nodiscard]] database::endpoint login_endpoint(
-        const std::string& database, const std::string& user, std::string_view password) const;
+    [[nodiscard]] database::endpoint
+    login_endpoint(const std::string& database, const std::string& user, std::string_view password) const;
 
     std::filesystem::path ca_file;
 };
@@ -64,11 +64,14 @@ struct stack
 
 const stack& the_stack();
 
-// A fresh database of its own on one server, with a login that owns it; both are dropped at the end, with every connection.
+// A fresh database of its own on one server, with a login that owns it; both are dropped at the end, with
+// every connection.
 class scratch_database
 {
 public:
-    explicit scratch_database(const stack_server& on = the_stack().server("registry"), std::string_view hint = "scratch");
+    explicit scratch_database(
+        const stack_server& on = the_stack().server("registry"), std::string_view hint = "scratch"
+    );
     ~scratch_database();
     scratch_database(const scratch_database&) = delete;
     scratch_database& operator=(const scratch_database&) = delete;

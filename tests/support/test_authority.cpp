@@ -1,13 +1,13 @@
 #include "test_authority.hpp"
 
-#include <cstdio>
-#include <stdexcept>
-#include <utility>
-
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include <cstdio>
+#include <stdexcept>
+#include <utility>
 
 namespace leasehold::test {
 namespace {
@@ -64,7 +64,9 @@ file_ptr open(const std::filesystem::path& path)
 {
     file_ptr made(std::fopen(path.c_str(), "w"));
     require(made != nullptr, "cannot write");
-    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::filesystem::permissions(
+        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write
+    );
     return made;
 }
 
@@ -78,7 +80,8 @@ struct test_authority::impl
     long serial = 1;
 };
 
-test_authority::test_authority(std::filesystem::path folder, const std::string& name) : impl_(std::make_unique<impl>())
+test_authority::test_authority(std::filesystem::path folder, const std::string& name)
+    : impl_(std::make_unique<impl>())
 {
     impl_->folder = std::move(folder);
     impl_->key = make_key();
@@ -115,7 +118,10 @@ tls_files test_authority::issue(const std::string& file, const std::string& name
     files.key_file = impl_->folder / (file + ".key");
     require(PEM_write_X509(open(files.cert_file).get(), made.get()) == 1, "certificate not written");
     const auto out = open(files.key_file);
-    require(PEM_write_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1, "key not written");
+    require(
+        PEM_write_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+        "key not written"
+    );
     return files;
 }
 

@@ -19,7 +19,7 @@ wall_time parse(const char* text)
     return parse_rfc3339(text).value();
 }
 
-} // namespace
+}  // namespace
 
 license_keys test_license_keys()
 {
@@ -54,4 +54,4 @@ multi_tenant verified_fleet(const std::string& document, wall_time at)
     throw std::runtime_error("the test's license does not verify: " + std::get<license_refusal>(result).why);
 }
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

@@ -17,4 +17,4 @@ std::string make_license(wall_time from = std::chrono::system_clock::now(), int 
 multi_tenant
 verified_fleet(const std::string& document = make_license(), wall_time at = std::chrono::system_clock::now());
 
-} // namespace leasehold::test
+}  // namespace leasehold::test

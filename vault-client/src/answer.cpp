@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::int64_t longest_span = 100LL * 366 * 86400;
 
-} // namespace
+}  // namespace
 
 void refuse_answer(std::string_view field, std::string_view why)
 {
@@ -115,4 +115,4 @@ std::vector<std::string> fields::texts(std::string_view name, std::size_t most, 
     return result;
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -25,8 +25,8 @@ struct answer
 
     bool absent = false;
     int status = 0;
-    json body;         // null for 204
-    std::string index; // X-Vault-Index
+    json body;          // null for 204
+    std::string index;  // X-Vault-Index
     std::string node;
     boot_time asked_at;
 };
@@ -36,9 +36,9 @@ struct answer
 class fields
 {
 public:
-    explicit fields(json& object); // throws when it is no object
+    explicit fields(json& object);  // throws when it is no object
 
-    [[nodiscard]] bool has(std::string_view name) const; // there and not null
+    [[nodiscard]] bool has(std::string_view name) const;  // there and not null
     [[nodiscard]] fields object(std::string_view name);
     [[nodiscard]] std::string text(std::string_view name, std::size_t limit);
     [[nodiscard]] std::string text_or(std::string_view name, std::size_t limit, std::string otherwise);
@@ -46,7 +46,7 @@ public:
     [[nodiscard]] secret<std::string> secret_text(std::string_view name, std::size_t limit);
     [[nodiscard]] std::int64_t integer(std::string_view name);
     [[nodiscard]] std::int64_t integer_or(std::string_view name, std::int64_t otherwise);
-    [[nodiscard]] std::chrono::seconds span(std::string_view name); // 0 to 100 years
+    [[nodiscard]] std::chrono::seconds span(std::string_view name);  // 0 to 100 years
     [[nodiscard]] std::chrono::seconds span_or_zero(std::string_view name);
     [[nodiscard]] bool flag(std::string_view name);
     [[nodiscard]] bool flag_or(std::string_view name, bool otherwise);
@@ -60,4 +60,4 @@ private:
 
 [[noreturn]] void refuse_answer(std::string_view field, std::string_view why);
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

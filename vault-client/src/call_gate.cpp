@@ -58,4 +58,4 @@ task<void> call_gate::until_idle()
     while (self->under_way_ > 0) co_await self->idle_.wait();
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

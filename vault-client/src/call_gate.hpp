@@ -37,7 +37,7 @@ public:
     [[nodiscard]] std::size_t under_way() const noexcept
     {
         return under_way_;
-    } // running and queued, all servers
+    }  // running and queued, all servers
     task<void> until_idle();
 
 private:
@@ -58,4 +58,4 @@ private:
     signal idle_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -23,7 +23,7 @@ bool contains(std::string_view text, std::string_view part) noexcept
 struct error_body
 {
     bool is_json = false;
-    std::string text; // errors[] joined
+    std::string text;  // errors[] joined
     std::string request_id;
 };
 
@@ -116,7 +116,7 @@ failure of_500(std::string_view text, std::string_view sqlstate) noexcept
 
 failure of_503(const error_body& said) noexcept
 {
-    if (!said.is_json) return failure::not_active; // a proxy before a broker that is away
+    if (!said.is_json) return failure::not_active;  // a proxy before a broker that is away
     if (says_no_leader(said.text)) return failure::not_active;
     if (contains(said.text, "audit")) return failure::audit_blocked;
     if (contains(said.text, "namespace")) return failure::namespace_gone;
@@ -165,7 +165,7 @@ std::optional<std::chrono::milliseconds> retry_after_in(const http::headers& fie
     return std::chrono::seconds(std::min(wait, 300));
 }
 
-} // namespace
+}  // namespace
 
 std::string_view to_text(call_kind value) noexcept
 {
@@ -179,7 +179,7 @@ std::string_view to_text(call_kind value) noexcept
 classified classify(const asked& request, int status, const http::headers& fields, std::string_view body)
 {
     classified result;
-    if (request.kind == call_kind::health) return result; // every status is the answer
+    if (request.kind == call_kind::health) return result;  // every status is the answer
     if (status >= 200 && status < 300) return result;
     if (status == 307) {
         result.what = verdict::redirect;
@@ -266,4 +266,4 @@ std::string redact(std::string_view text)
     return result;
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

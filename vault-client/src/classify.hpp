@@ -31,7 +31,7 @@ enum class call_kind : std::uint8_t
     approle,
     seal
 };
-std::string_view to_text(call_kind value) noexcept; // label `kind` of metrics
+std::string_view to_text(call_kind value) noexcept;  // label `kind` of metrics
 
 // What classify() must know of the request.
 struct asked
@@ -52,7 +52,7 @@ enum class verdict : std::uint8_t
 struct classified
 {
     verdict what = verdict::ok;
-    failure_report report; // filled when failed
+    failure_report report;  // filled when failed
 };
 
 // What an answer means (design 04 §3). Pure. Text is matched only where the status is ambiguous. Whether a
@@ -64,4 +64,4 @@ classify(const asked& request, int status, const http::headers& fields, std::str
 // The broker's errors[] joined, without what could be a credential, printable, at most 1 KiB.
 [[nodiscard]] std::string redact(std::string_view text);
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -7,7 +7,7 @@ constexpr std::size_t most_kv_fields = 64;
 constexpr std::size_t longest_kv_value = 64U << 10U;
 constexpr std::size_t most_keys = 100000;
 
-} // namespace
+}  // namespace
 
 fields data_of(answer& from)
 {
@@ -64,4 +64,4 @@ task<void> delete_kv(exchange& at, const kv_path& path)
     co_await at.send(std::move(what));
 }
 
-} // namespace leasehold::vault_client::engines
+}  // namespace leasehold::vault_client::engines

@@ -20,4 +20,4 @@ task<void> delete_kv(exchange& at, const kv_path& path);
 // data.keys of a LIST.
 [[nodiscard]] std::vector<std::string> keys_of(answer& from);
 
-} // namespace leasehold::vault_client::engines
+}  // namespace leasehold::vault_client::engines

@@ -199,7 +199,7 @@ std::string internal_of(const failure_report& report)
     return text;
 }
 
-} // namespace
+}  // namespace
 
 const failure_facts& facts_of(failure what) noexcept
 {
@@ -224,4 +224,4 @@ error::error(vault_client::failure what, std::string internal)
     }())
 {}
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -52,7 +52,7 @@ failure_report report_of(const http::exchange_error& failed, const call& what, c
     throw error(std::move(report));
 }
 
-} // namespace
+}  // namespace
 
 exchange::exchange(broker_settings settings, const clock_source& clock, metrics& into)
     : settings_(std::move(settings))
@@ -331,4 +331,4 @@ std::string secret_body::take()
     return std::move(text_);
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

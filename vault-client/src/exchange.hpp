@@ -25,16 +25,16 @@ struct call
 
     call_kind kind;
     http::method verb;
-    std::string path;  // below /v1/
-    std::string query; // encoded
+    std::string path;   // below /v1/
+    std::string query;  // encoded
     std::string body;
     bool wants_token = true;
     bool in_namespace = true;
-    bool any_node = false;  // also to one that serves nobody: seal-status, init, unseal
-    bool is_secret = false; // either body holds a secret
+    bool any_node = false;   // also to one that serves nobody: seal-status, init, unseal
+    bool is_secret = false;  // either body holds a secret
     std::size_t answer_limit = 1U << 20U;
     write_index index;
-    std::chrono::milliseconds timeout{0}; // 0: the settings'
+    std::chrono::milliseconds timeout{0};  // 0: the settings'
 };
 
 // One call to the broker: node, headers, redirects, and what the answer means.
@@ -85,4 +85,4 @@ private:
     std::string text_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

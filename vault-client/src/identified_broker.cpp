@@ -15,8 +15,8 @@ constexpr std::size_t most_recent_roles = 1000;
 enum class repeat : std::uint8_t
 {
     never,
-    unsent,    // only what certainly had no effect
-    idempotent // safe to do twice
+    unsent,     // only what certainly had no effect
+    idempotent  // safe to do twice
 };
 
 bool had_no_effect(failure what) noexcept
@@ -181,8 +181,8 @@ private:
     const clock_source& clock_;
     metrics::counter retries_;
     jitter chance_;
-    std::map<broker_role, boot_time> made_;         // by this process, lately
-    std::map<std::string, boot_time> denied_lines_; // last line by path
+    std::map<broker_role, boot_time> made_;          // by this process, lately
+    std::map<std::string, boot_time> denied_lines_;  // last line by path
 };
 
 template <class T, class Call>
@@ -216,7 +216,7 @@ task<T> repeating_broker::repeated(repeat how, const Call& call, int attempts)
             retries_.add();
             continue;
         }
-        if (tries >= most || !may_repeat(how, failed->what)) co_return result.take(); // throws
+        if (tries >= most || !may_repeat(how, failed->what)) co_return result.take();  // throws
         retries_.add();
         co_await sleep_for(pause(tries, *failed));
     }
@@ -273,7 +273,7 @@ task<issued> repeating_broker::issue(broker_role name, write_index after)
     }
 }
 
-} // namespace
+}  // namespace
 
 std::unique_ptr<identified_broker> create_identified_broker(
     asio::io_context& on,
@@ -297,4 +297,4 @@ std::unique_ptr<identified_broker> create_identified_broker(
     );
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

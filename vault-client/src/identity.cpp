@@ -69,7 +69,7 @@ private:
     std::filesystem::path token_file_;
 };
 
-} // namespace
+}  // namespace
 
 std::unique_ptr<identity> create_approle_identity(
     std::string name,
@@ -101,4 +101,4 @@ std::unique_ptr<identity> create_identity(std::string name, const broker_identit
     );
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

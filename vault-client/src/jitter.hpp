@@ -33,4 +33,4 @@ private:
     std::minstd_rand engine_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

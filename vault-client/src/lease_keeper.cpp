@@ -9,11 +9,11 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
-constexpr auto capped_by = 5s;           // a renewal this much shorter than asked is capped
-constexpr auto close_before_end = 3s;    // server connections end that long before their lease
-constexpr double earliest_share = 0.3;   // of the term: nothing is replaced before
-constexpr double successor_share = 0.66; // of what is left when a renewal came back capped
-constexpr auto quarantine = 60s;         // after another tenant's login
+constexpr auto capped_by = 5s;            // a renewal this much shorter than asked is capped
+constexpr auto close_before_end = 3s;     // server connections end that long before their lease
+constexpr double earliest_share = 0.3;    // of the term: nothing is replaced before
+constexpr double successor_share = 0.66;  // of what is left when a renewal came back capped
+constexpr auto quarantine = 60s;          // after another tenant's login
 
 nanoseconds share_of(nanoseconds whole, double share) noexcept
 {
@@ -42,7 +42,7 @@ bool may_have_made_a_login(failure what) noexcept
     return what == failure::answer_lost || what == failure::protocol;
 }
 
-} // namespace
+}  // namespace
 
 lease_keeper::lease_keeper(
     placement_key placement,
@@ -298,7 +298,7 @@ void lease_keeper::renewed(std::uint64_t number, term got, boot_time now, lease_
     mine.lease = copy;
     if (is_capped || mine.replace) {
         mine.replace = true;
-        mine.used = true; // it was, or it would not have been renewed: its successor is wanted
+        mine.used = true;  // it was, or it would not have been renewed: its successor is wanted
         const auto end = copy->ends_at();
         const auto early = std::min(now + share_of(end - now, successor_share), end - 2 * drain_of(*copy));
         mine.act_at = std::max(early, copy->asked_at + share_of(copy->term, earliest_share));
@@ -528,4 +528,4 @@ std::vector<lease_ptr> lease_keeper::all() const
     return result;
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -13,11 +13,11 @@ namespace leasehold::vault_client {
 
 enum class lease_state : std::uint8_t
 {
-    absent,     // no lease, nothing under way
-    fetching,   // the first one is asked for
-    held,       // usable
-    renewing,   // held, and its renewal is under way
-    succeeding, // held, and its successor is fetched or verified
+    absent,      // no lease, nothing under way
+    fetching,    // the first one is asked for
+    held,        // usable
+    renewing,    // held, and its renewal is under way
+    succeeding,  // held, and its successor is fetched or verified
 };
 
 // What the roster has to do, in this order.
@@ -25,22 +25,22 @@ struct lease_action
 {
     enum class kind : std::uint8_t
     {
-        fetch,        // issue a login, answer with fetched() or fetch_failed() of `number`
-        renew,        // renew `lease` by `increment`, answer with renewed() or renew_failed()
-        verify,       // one login with `lease`, answer with verified() or verify_failed()
-        revoke,       // give `id` back; nobody waits for it
-        answer,       // all waiters get `lease`
-        fail,         // all waiters get `cause`
-        successor,    // event: `lease` follows `previous`
-        renewed,      // event
-        ending,       // event: `previous`, `by`
-        ended,        // event: `previous`, `why`
-        orphan,       // a login may exist that nobody can name
-        wrong_tenant, // alarm
+        fetch,         // issue a login, answer with fetched() or fetch_failed() of `number`
+        renew,         // renew `lease` by `increment`, answer with renewed() or renew_failed()
+        verify,        // one login with `lease`, answer with verified() or verify_failed()
+        revoke,        // give `id` back; nobody waits for it
+        answer,        // all waiters get `lease`
+        fail,          // all waiters get `cause`
+        successor,     // event: `lease` follows `previous`
+        renewed,       // event
+        ending,        // event: `previous`, `by`
+        ended,         // event: `previous`, `why`
+        orphan,        // a login may exist that nobody can name
+        wrong_tenant,  // alarm
     };
     kind what = kind::fetch;
     std::uint64_t number = 0;
-    bool is_urgent = false; // fetch: somebody waits
+    bool is_urgent = false;  // fetch: somebody waits
     lease_ptr lease{};
     std::optional<lease_id> id{};
     seconds increment{0};
@@ -69,7 +69,7 @@ public:
     // -- events --
     // Somebody wants a lease: it, or null: it comes by `answer` or `fail` (which may stand in `out` already).
     lease_ptr need(boot_time now, lease_actions& out);
-    void gave_up() noexcept; // one who waited no longer does
+    void gave_up() noexcept;  // one who waited no longer does
     void fetched(std::uint64_t number, issued got, boot_time now, lease_actions& out);
     void fetch_failed(std::uint64_t number, failure_report why, boot_time now, lease_actions& out);
     void renewed(std::uint64_t number, term got, boot_time now, lease_actions& out);
@@ -87,7 +87,7 @@ public:
     void due(boot_time now, lease_actions& out);
 
     // -- state --
-    [[nodiscard]] boot_time due_at() const noexcept; // max(): nothing to wait for
+    [[nodiscard]] boot_time due_at() const noexcept;  // max(): nothing to wait for
     [[nodiscard]] lease_ptr usable(boot_time now) const noexcept;
     [[nodiscard]] lease_state state() const noexcept;
     [[nodiscard]] std::size_t draining() const noexcept { return draining_.size(); }
@@ -102,9 +102,9 @@ private:
     struct held
     {
         lease_ptr lease;
-        seconds issued_term{0}; // as first given: what a renewal asks for
-        boot_time act_at;       // renew, replace or let go
-        bool replace = false;   // capped, doomed, or not renewable: a successor instead of a renewal
+        seconds issued_term{0};  // as first given: what a renewal asks for
+        boot_time act_at;        // renew, replace or let go
+        bool replace = false;    // capped, doomed, or not renewable: a successor instead of a renewal
         bool used = false;
         bool renewing = false;
         int tries = 0;
@@ -122,7 +122,7 @@ private:
     void start_fetch(boot_time now, lease_actions& out);
     void promote(lease_ptr next, boot_time now, lease_actions& out);
     void start_draining(held old, lease_actions& out);
-    void let_go(lease_end why, bool revoke, lease_actions& out); // of the current one, at once
+    void let_go(lease_end why, bool revoke, lease_actions& out);  // of the current one, at once
     void after_loss_of_current(bool wanted, boot_time now, lease_actions& out);
     void give_back(const lease_ptr& l, lease_end why, lease_actions& out);
     void fail_waiters(failure_report why, lease_actions& out);
@@ -138,20 +138,20 @@ private:
 
     std::optional<held> current_;
     next_state next_ = next_state::none;
-    std::uint64_t next_is_ = 0; // number of the lease that is fetched or verified
+    std::uint64_t next_is_ = 0;  // number of the lease that is fetched or verified
     lease_ptr next_lease_;
     std::vector<lease_ptr> draining_;
 
     int waiting_ = 0;
     int fetch_tries_ = 0;
-    std::uint64_t token_generation_ = 0; // the oldest that is not doomed
+    std::uint64_t token_generation_ = 0;  // the oldest that is not doomed
     double doom_share_ = 0;
-    boot_time pause_until_{};                  // no fetch before
-    std::optional<failure_report> blocked_by_; // and whoever asks meanwhile gets this at once
-    boot_time lost_at_{};                      // last lost answer
+    boot_time pause_until_{};                   // no fetch before
+    std::optional<failure_report> blocked_by_;  // and whoever asks meanwhile gets this at once
+    boot_time lost_at_{};                       // last lost answer
     bool lost_before_ = false;
     boot_time refused_since_{};
-    int refusals_ = 0; // within the window that began then
+    int refusals_ = 0;  // within the window that began then
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

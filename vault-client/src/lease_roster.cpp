@@ -49,7 +49,7 @@ failure_report report_of(const std::exception& why)
     return report;
 }
 
-} // namespace
+}  // namespace
 
 std::string_view to_text(lease_end value) noexcept
 {
@@ -113,7 +113,7 @@ struct lease_roster::impl : std::enable_shared_from_this<lease_roster::impl>
     jitter chance;
     std::uint64_t next_number = 0;
     std::map<keeper_key, std::unique_ptr<entry>> entries;
-    std::set<std::pair<boot_time, keeper_key>> due; // of every keeper that waits for a moment
+    std::set<std::pair<boot_time, keeper_key>> due;  // of every keeper that waits for a moment
     std::optional<boot_time> armed_for;
     bool stopping = false;
 
@@ -321,7 +321,7 @@ void lease_roster::impl::arm()
         return;
     }
     const auto now = clock.boot();
-    const auto at_most = now + settings.timer_step; // a machine that slept must notice soon after waking
+    const auto at_most = now + settings.timer_step;  // a machine that slept must notice soon after waking
     const auto wanted = std::min(due.begin()->first, at_most);
     if (armed_for && *armed_for <= wanted && *armed_for >= now) return;
     armed_for = wanted;
@@ -356,7 +356,7 @@ void lease_roster::impl::tick()
 task<void> lease_roster::impl::fetch(keeper_key key, std::uint64_t number)
 {
     auto* const found = find(key);
-    if (found == nullptr) co_return; // retired while it was queued
+    if (found == nullptr) co_return;  // retired while it was queued
     const auto role = found->keeper.role_name();
     const auto server = found->keeper.placement().server;
     const auto under = tokens.generation();
@@ -623,4 +623,4 @@ task<void> lease_roster::stop()
     self->due.clear();
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -16,7 +16,7 @@ bool is_lease_id(std::string_view text) noexcept
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
-} // namespace
+}  // namespace
 
 bool detail::is_segment(std::string_view text, std::size_t longest) noexcept
 {
@@ -81,4 +81,4 @@ std::string lease_id::fingerprint() const
     return crypto::to_hex(crypto::view(digest).substr(0, 4));
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -79,7 +79,7 @@ http::origin origin_of(const std::string& text)
     return *parsed;
 }
 
-} // namespace
+}  // namespace
 
 nodes::nodes(const broker_settings& settings, const clock_source& clock, metrics& into)
     : settings_(settings)
@@ -191,7 +191,7 @@ task<health_report> nodes::probe(node& one)
     report.state = state_of(got.status);
     auto body = json::parse(got.body, nullptr, false);
     if (!body.is_object()) {
-        report.state = node_state::unusable; // a proxy's page, whatever its status
+        report.state = node_state::unusable;  // a proxy's page, whatever its status
     } else {
         fields of(body);
         report.version = of.text_or("version", 64, "");
@@ -273,4 +273,4 @@ task<node*> nodes::pick()
     co_return pinned_;
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -27,7 +27,7 @@ struct node
 
     http::origin where;
     http::client client;
-    bool is_listed; // of vault.url; else of vault.redirect_allow: used only when redirected to
+    bool is_listed;  // of vault.url; else of vault.redirect_allow: used only when redirected to
     health_report last;
 };
 
@@ -76,4 +76,4 @@ private:
     metrics::gauge skew_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -31,4 +31,4 @@ private:
     asio::steady_timer timer_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -11,14 +11,14 @@
 namespace leasehold::vault_client {
 namespace {
 
-constexpr std::chrono::seconds capped_by{5}; // an answer this much shorter than asked is capped
+constexpr std::chrono::seconds capped_by{5};  // an answer this much shorter than asked is capped
 
 boot_time never() noexcept
 {
     return boot_time::max();
 }
 
-} // namespace
+}  // namespace
 
 struct token_keeper::impl : std::enable_shared_from_this<token_keeper::impl>
 {
@@ -66,7 +66,7 @@ struct token_keeper::impl : std::enable_shared_from_this<token_keeper::impl>
     std::vector<std::string> policies;
     bool logging_in = false;
     bool renewing = false;
-    bool login_wanted = false; // capped or dead: a fresh login at renew_at instead of a renewal
+    bool login_wanted = false;  // capped or dead: a fresh login at renew_at instead of a renewal
     bool armed = false;
     bool stopping = false;
     int tries = 0;
@@ -84,7 +84,7 @@ struct token_keeper::impl : std::enable_shared_from_this<token_keeper::impl>
 
 void token_keeper::impl::plan(seconds term, boot_time from)
 {
-    if (term == seconds(0)) { // a token without end
+    if (term == seconds(0)) {  // a token without end
         ends = never();
         renew_at = never();
         return;
@@ -129,7 +129,7 @@ task<void> token_keeper::impl::login()
     last_failure = failed;
     if (!failed) co_return;
     logins_failed.add();
-    at.use_token(token); // a token identity tried another one
+    at.use_token(token);  // a token identity tried another one
     try {
         std::rethrow_exception(failed);
     } catch (const std::exception& why) {
@@ -181,7 +181,7 @@ task<void> token_keeper::impl::renew()
             log::failure("broker.token_renewal_failed", why, {{"identity", who.name()}});
         }
     }
-    if (generation != mine || stopping) { // a newer login came in between: this renewal is nobody's
+    if (generation != mine || stopping) {  // a newer login came in between: this renewal is nobody's
         renewing = false;
         co_return;
     }
@@ -202,7 +202,7 @@ task<void> token_keeper::impl::renew()
         try {
             co_await login_once(mine);
             done = true;
-        } catch (const std::exception&) { // logged by login()
+        } catch (const std::exception&) {  // logged by login()
         }
     }
     if (!done) renew_at = clock.boot() + chance.back_off(tries++, settings.retry_least, settings.retry_most);
@@ -311,4 +311,4 @@ task<void> token_keeper::stop()
     self->at.use_token(nullptr);
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

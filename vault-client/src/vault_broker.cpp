@@ -158,12 +158,12 @@ task<token_facts> vault_broker::lookup_self()
     facts.explicit_max_ttl = data.span_or_zero("explicit_max_ttl");
     facts.uses = static_cast<int>(data.integer_or("num_uses", 0));
     facts.orphan = data.flag_or("orphan", false);
-    facts.renewable = data.flag_or("renewable", false); // a root token says nothing of it
+    facts.renewable = data.flag_or("renewable", false);  // a root token says nothing of it
     facts.is_service = data.text_or("type", 32, "service") == "service";
     facts.policies = data.texts("policies", 256, 256);
     facts.asked_at = got.asked_at;
     if (data.has("id")) {
-        const auto own = data.secret_text("id", longest_token); // the token itself: taken out and wiped
+        const auto own = data.secret_text("id", longest_token);  // the token itself: taken out and wiped
     }
     co_return facts;
 }
@@ -369,7 +369,7 @@ task<std::optional<std::map<int, std::string>>> vault_broker::get_transit_key(tr
     co_return result;
 }
 
-} // namespace
+}  // namespace
 
 std::string_view to_text(node_state value) noexcept
 {
@@ -413,4 +413,4 @@ create_vault_broker(broker_settings settings, const clock_source& clock, metrics
     return std::make_unique<vault_broker>(std::move(settings), clock, into);
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -309,7 +309,7 @@ task<void> vault_setup::make_transit_key(transit_key name, std::string type)
     co_await exchange_.send(std::move(what));
 }
 
-} // namespace
+}  // namespace
 
 std::unique_ptr<broker_setup>
 create_vault_setup(broker_settings settings, const clock_source& clock, metrics& into)
@@ -317,4 +317,4 @@ create_vault_setup(broker_settings settings, const clock_source& clock, metrics&
     return std::make_unique<vault_setup>(std::move(settings), clock, into);
 }
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -45,7 +45,8 @@ task<http::page<host_view>> hosts_api::list(const http::context& ctx, list_query
 {
     std::optional<std::string> after;
     if (query.cursor) after = parse_cursor(*query.cursor, list_name, with_.cursor_key).to_string();
-    auto found = co_await with_.data.hosts(scope_of(ctx), auditable(ctx), after, static_cast<int>(query.limit) + 1);
+    auto found =
+        co_await with_.data.hosts(scope_of(ctx), auditable(ctx), after, static_cast<int>(query.limit) + 1);
     http::page<host_view> page;
     if (found.size() > static_cast<std::size_t>(query.limit)) {
         found.resize(static_cast<std::size_t>(query.limit));
@@ -53,18 +54,36 @@ task<http::page<host_view>> hosts_api::list(const http::context& ctx, list_query
         if (last) page.next = to_cursor(*last, list_name, with_.cursor_key);
     }
     for (auto& one : found) {
-        page.items.push_back({one.id, one.name, one.fqdn, one.cluster_name, one.platform, one.os_name, one.os_version,
-                              one.agent_version, one.status, one.approval, one.last_seen_at, one.packages});
+        page.items.push_back(
+            {one.id,
+             one.name,
+             one.fqdn,
+             one.cluster_name,
+             one.platform,
+             one.os_name,
+             one.os_version,
+             one.agent_version,
+             one.status,
+             one.approval,
+             one.last_seen_at,
+             one.packages}
+        );
     }
     co_return page;
 }
 
 task<host_state_view> hosts_api::decide(
-    const http::context& ctx, std::vector<std::string> from, std::string to, std::string action, std::string approval
+    const http::context& ctx,
+    std::vector<std::string> from,
+    std::string to,
+    std::string action,
+    std::string approval
 )
 {
     const auto id = ctx.path_id<host_id>("host_id");
-    co_await with_.hosts.set_state(auditable(ctx), scope_of(ctx).id(), id, std::move(from), to, std::move(action));
+    co_await with_.hosts.set_state(
+        auditable(ctx), scope_of(ctx).id(), id, std::move(from), to, std::move(action)
+    );
     co_await with_.data.set_approval(scope_of(ctx), auditable(ctx), id, std::move(approval));
     host_state_view view{id.to_string(), to};
     co_return view;

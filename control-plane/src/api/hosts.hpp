@@ -29,8 +29,8 @@ struct host_state_view
     std::string state;
 };
 
-// /api/v1/tenants/{tenant_id}/hosts: tenant data, read through the router with a ticket; state changes go to the registry
-// first and act on the gateway by the change feed.
+// /api/v1/tenants/{tenant_id}/hosts: tenant data, read through the router with a ticket; state changes go to
+// the registry first and act on the gateway by the change feed.
 class hosts_api
 {
 public:
@@ -44,7 +44,12 @@ private:
     task<host_state_view> lock(const http::context& ctx);
     task<host_state_view> revoke(const http::context& ctx);
     task<host_state_view> decide(
-        const http::context& ctx, std::vector<std::string> from, std::string to, std::string action, std::string approval);
+        const http::context& ctx,
+        std::vector<std::string> from,
+        std::string to,
+        std::string action,
+        std::string approval
+    );
 
     services& with_;
 };

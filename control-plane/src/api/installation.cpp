@@ -109,7 +109,9 @@ task<status_view> installation_api::status(const http::context& ctx)
     view.installation = id.to_string();
     const auto routers = co_await with_.installation.routers();
     for (const auto& one : routers) {
-        view.routers.push_back({one.id.to_string(), one.role, one.address, one.version, one.applied_change, one.seen_at});
+        view.routers.push_back(
+            {one.id.to_string(), one.role, one.address, one.version, one.applied_change, one.seen_at}
+        );
     }
     co_return view;
 }

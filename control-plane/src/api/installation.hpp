@@ -64,7 +64,8 @@ class installation_api
 {
 public:
     installation_api(services& with, operations::tenant_verification& verification)
-        : with_(with), verification_(verification)
+        : with_(with)
+        , verification_(verification)
     {}
     void mount(http::routes& on);
 

@@ -34,7 +34,9 @@ struct made_key
     secret<std::string> text;
 };
 
-made_key make_key(const services& with, std::optional<tenant_id> tenant, std::string role, std::string name, bool postgres)
+made_key make_key(
+    const services& with, std::optional<tenant_id> tenant, std::string role, std::string name, bool postgres
+)
 {
     made_key made;
     made.row.id = key_id::time_ordered();
@@ -73,15 +75,19 @@ void keys_api::mount(http::routes& on)
     on.post("/api/v1/tenants/{tenant_id}/keys", may::write_keys, this, &keys_api::create_tenant)
         .answers<key_view>()
         .codes({"role_too_high", "tenant_limit_reached"});
-    on.post("/api/v1/tenants/{tenant_id}/keys/{key_id}/rotate", may::write_keys, this, &keys_api::rotate_tenant)
+    on.post(
+          "/api/v1/tenants/{tenant_id}/keys/{key_id}/rotate", may::write_keys, this, &keys_api::rotate_tenant
+    )
         .answers<key_view>()
         .codes({"key_not_found", "key_revoked"});
     on.del("/api/v1/tenants/{tenant_id}/keys/{key_id}", may::write_keys, this, &keys_api::revoke_tenant)
         .codes({"key_not_found"});
     on.get("/api/v1/keys", may::read_platform_keys, this, &keys_api::list_platform);
     on.post("/api/v1/keys", may::write_platform_keys, this, &keys_api::create_platform).answers<key_view>();
-    on.post("/api/v1/keys/{key_id}/rotate", may::write_platform_keys, this, &keys_api::rotate_platform).answers<key_view>();
-    on.del("/api/v1/keys/{key_id}", may::write_platform_keys, this, &keys_api::revoke_platform).codes({"last_owner"});
+    on.post("/api/v1/keys/{key_id}/rotate", may::write_platform_keys, this, &keys_api::rotate_platform)
+        .answers<key_view>();
+    on.del("/api/v1/keys/{key_id}", may::write_platform_keys, this, &keys_api::revoke_platform)
+        .codes({"last_owner"});
 }
 
 task<http::page<key_view>> keys_api::list(std::optional<tenant_id> tenant, list_query query)
@@ -89,9 +95,13 @@ task<http::page<key_view>> keys_api::list(std::optional<tenant_id> tenant, list_
     std::optional<key_id> after;
     if (query.cursor) after = key_id(parse_cursor(*query.cursor, list_name, with_.cursor_key));
     auto found = co_await with_.keys.list(tenant, after, static_cast<int>(query.limit) + 1);
-    co_return to_page<key_view>(std::move(found), query.limit, list_name, with_.cursor_key, [](const auto& one) {
-        return one.id.value();
-    });
+    co_return to_page<key_view>(
+        std::move(found),
+        query.limit,
+        list_name,
+        with_.cursor_key,
+        [](const auto& one) { return one.id.value(); }
+    );
 }
 
 task<http::page<key_view>> keys_api::list_tenant(const http::context& ctx, list_query query)
@@ -137,7 +147,8 @@ task<http::created> keys_api::create_platform(const http::context& ctx, key_crea
 task<http::created> keys_api::rotate(const http::context& ctx, std::optional<tenant_id> tenant, key_rotate in)
 {
     const auto old = co_await with_.keys.find(ctx.path_id<key_id>("key_id"));
-    if (!old || old->facts.tenant != tenant) throw error(error_kind::not_found, "key_not_found", "there is no such key");
+    if (!old || old->facts.tenant != tenant)
+        throw error(error_kind::not_found, "key_not_found", "there is no such key");
     const auto held = parse_role(old->facts.role);
     if (held && !may_give(caller_of(ctx).role(), *held)) {
         throw error(error_kind::forbidden, "role_too_high", "nobody makes a key above their own role");

@@ -39,9 +39,13 @@ task<http::page<operation_view>> operations_api::list(const http::context& ctx, 
     std::optional<operation_id> after;
     if (query.cursor) after = operation_id(parse_cursor(*query.cursor, list_name, with_.cursor_key));
     auto found = co_await with_.operations.list(of, after, static_cast<int>(query.limit) + 1);
-    co_return to_page<operation_view>(std::move(found), query.limit, list_name, with_.cursor_key, [](const auto& one) {
-        return one.id.value();
-    });
+    co_return to_page<operation_view>(
+        std::move(found),
+        query.limit,
+        list_name,
+        with_.cursor_key,
+        [](const auto& one) { return one.id.value(); }
+    );
 }
 
 task<operation_view> operations_api::show(const http::context& ctx)

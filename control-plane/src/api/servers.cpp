@@ -7,7 +7,8 @@ namespace leasehold::control_plane {
 void servers_api::mount(http::routes& on)
 {
     on.get("/api/v1/servers", may::read_servers, this, &servers_api::list);
-    on.get("/api/v1/servers/{server_id}", may::read_servers, this, &servers_api::show).codes({"server_not_found"});
+    on.get("/api/v1/servers/{server_id}", may::read_servers, this, &servers_api::show)
+        .codes({"server_not_found"});
 }
 
 task<http::page<server_view>> servers_api::list(const http::context&)

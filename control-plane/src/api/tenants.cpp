@@ -35,7 +35,9 @@ const fields<tenant_create> tenant_create_fields{
 const fields<tenant_query> tenant_query_fields{
     {"limit", &tenant_query::limit, between(1, 200), or_default()},
     {"cursor", &tenant_query::cursor},
-    {"state", &tenant_query::state, one_of({"provisioning", "active", "suspended", "moving", "deleting", "failed"})},
+    {"state",
+     &tenant_query::state,
+     one_of({"provisioning", "active", "suspended", "moving", "deleting", "failed"})},
     {"slug", &tenant_query::slug},
     {"tid", &tenant_query::tid},
     {"server_id", &tenant_query::server_id},
@@ -61,7 +63,18 @@ const fields<connection_view> connection_fields{
 };
 
 constexpr std::array<std::string_view, 12> reserved_names{
-    "admin", "api", "www", "default", "registry", "shared", "public", "postgres", "template0", "template1", "leasehold", "root"};
+    "admin",
+    "api",
+    "www",
+    "default",
+    "registry",
+    "shared",
+    "public",
+    "postgres",
+    "template0",
+    "template1",
+    "leasehold",
+    "root"};
 
 constexpr std::string_view list_name = "tenants";
 
@@ -72,8 +85,16 @@ void tenants_api::mount(http::routes& on)
     on.get("/api/v1/tenants", may::list_tenants, this, &tenants_api::list);
     on.post("/api/v1/tenants", may::create_tenant, this, &tenants_api::create)
         .answers<operation_view>()
-        .codes({"slug_taken", "slug_invalid", "name_reserved", "no_server_fits", "license_tenant_limit", "multitenancy_disabled"});
-    on.get("/api/v1/tenants/{tenant_id}", may::read_tenant, this, &tenants_api::show).codes({"tenant_not_found"});
+        .codes(
+            {"slug_taken",
+             "slug_invalid",
+             "name_reserved",
+             "no_server_fits",
+             "license_tenant_limit",
+             "multitenancy_disabled"}
+        );
+    on.get("/api/v1/tenants/{tenant_id}", may::read_tenant, this, &tenants_api::show)
+        .codes({"tenant_not_found"});
     on.get("/api/v1/tenants/{tenant_id}/connection", may::read_tenant, this, &tenants_api::connection);
     on.post("/api/v1/tenants/{tenant_id}/suspend", may::suspend_tenant, this, &tenants_api::suspend)
         .answers<operation_view>()
@@ -103,9 +124,13 @@ task<http::page<tenant_view>> tenants_api::list(const http::context& ctx, tenant
     filter.tid = query.tid;
     filter.server = query.server_id;
     auto found = co_await with_.tenants.list(std::move(filter), after, static_cast<int>(query.limit) + 1);
-    co_return to_page<tenant_view>(std::move(found), query.limit, list_name, with_.cursor_key, [](const auto& one) {
-        return one.id.value();
-    });
+    co_return to_page<tenant_view>(
+        std::move(found),
+        query.limit,
+        list_name,
+        with_.cursor_key,
+        [](const auto& one) { return one.id.value(); }
+    );
 }
 
 task<http::accepted> tenants_api::create(const http::context& ctx, tenant_create in)
@@ -116,7 +141,8 @@ task<http::accepted> tenants_api::create(const http::context& ctx, tenant_create
     const bool reserved =
         std::find(reserved_names.begin(), reserved_names.end(), in.slug) != reserved_names.end() ||
         std::find(more.begin(), more.end(), in.slug) != more.end();
-    if (reserved) throw error(error_kind::invalid, "name_reserved", fmt::format("the slug '{}' is reserved", in.slug));
+    if (reserved)
+        throw error(error_kind::invalid, "name_reserved", fmt::format("the slug '{}' is reserved", in.slug));
 
     const auto& defaults = with_.values.multitenancy.defaults;
     nlohmann::json parameters{
@@ -126,7 +152,9 @@ task<http::accepted> tenants_api::create(const http::context& ctx, tenant_create
     };
     if (in.server_id) parameters["server_id"] = in.server_id->to_string();
     const auto servers = co_await with_.servers.list();
-    operations::choose_server(servers, operations::wish_of(parameters));  // refused now rather than by the operation
+    operations::choose_server(
+        servers, operations::wish_of(parameters)
+    );  // refused now rather than by the operation
 
     registry::new_tenant what;
     what.id = tenant_id::time_ordered();
@@ -135,8 +163,9 @@ task<http::accepted> tenants_api::create(const http::context& ctx, tenant_create
     what.edition = in.edition;
     what.limits = in.limits;
     what.settings = in.settings;
-    const auto id =
-        co_await with_.tenants.create(auditable(ctx), std::move(what), std::move(parameters), with_.license.max_tenants());
+    const auto id = co_await with_.tenants.create(
+        auditable(ctx), std::move(what), std::move(parameters), with_.license.max_tenants()
+    );
     with_.work_began();
     const auto begun = co_await with_.operations.get(id);
     co_return http::accepted("/api/v1/operations/" + id.to_string(), to_view(begun));
@@ -160,7 +189,10 @@ task<connection_view> tenants_api::connection(const http::context& ctx)
     view.database = found.slug;
     view.user = "<key id>";
     view.uri = fmt::format(
-        "postgresql://<key id>@{}:{}/{}{}", view.host, view.port, found.slug,
+        "postgresql://<key id>@{}:{}/{}{}",
+        view.host,
+        view.port,
+        found.slug,
         router.tls.is_set() ? "?sslmode=verify-full" : ""
     );
     co_return view;

@@ -23,7 +23,9 @@ const fields<token_revoke_query> token_revoke_fields{
 };
 
 const fields<token_revoked> token_revoked_fields{
-    {"hosts_joined", &token_revoked::hosts_joined, about("hosts that joined with it; they stay unless with_hosts is given")},
+    {"hosts_joined",
+     &token_revoked::hosts_joined,
+     about("hosts that joined with it; they stay unless with_hosts is given")},
 };
 
 constexpr std::string_view list_name = "tokens";
@@ -41,8 +43,15 @@ void tokens_api::mount(http::routes& on)
     on.post("/api/v1/tenants/{tenant_id}/enrollment-tokens", may::write_tokens, this, &tokens_api::create)
         .answers<token_view>()
         .codes({"tenant_limit_reached"});
-    on.get("/api/v1/tenants/{tenant_id}/enrollment-tokens/{token_id}", may::read_tokens, this, &tokens_api::show);
-    on.del("/api/v1/tenants/{tenant_id}/enrollment-tokens/{token_id}", may::write_tokens, this, &tokens_api::revoke)
+    on.get(
+        "/api/v1/tenants/{tenant_id}/enrollment-tokens/{token_id}", may::read_tokens, this, &tokens_api::show
+    );
+    on.del(
+          "/api/v1/tenants/{tenant_id}/enrollment-tokens/{token_id}",
+          may::write_tokens,
+          this,
+          &tokens_api::revoke
+    )
         .codes({"token_not_found"});
 }
 
@@ -51,18 +60,25 @@ task<http::page<token_view>> tokens_api::list(const http::context& ctx, list_que
     std::optional<token_id> after;
     if (query.cursor) after = token_id(parse_cursor(*query.cursor, list_name, with_.cursor_key));
     auto found = co_await with_.tokens.list(scope_of(ctx).id(), after, static_cast<int>(query.limit) + 1);
-    co_return to_page<token_view>(std::move(found), query.limit, list_name, with_.cursor_key, [](const auto& one) {
-        return one.id.value();
-    });
+    co_return to_page<token_view>(
+        std::move(found),
+        query.limit,
+        list_name,
+        with_.cursor_key,
+        [](const auto& one) { return one.id.value(); }
+    );
 }
 
 task<http::created> tokens_api::create(const http::context& ctx, token_create in)
 {
     with_.license.allow_new();
     const auto& settings = with_.values.agents.token;
-    const auto life = in.expires_in_seconds ? std::chrono::seconds(*in.expires_in_seconds) : settings.default_lifetime;
+    const auto life =
+        in.expires_in_seconds ? std::chrono::seconds(*in.expires_in_seconds) : settings.default_lifetime;
     if (life > settings.max_lifetime) {
-        throw error(error_kind::invalid, "field_invalid", "expires_in_seconds is above agents.token.max_lifetime");
+        throw error(
+            error_kind::invalid, "field_invalid", "expires_in_seconds is above agents.token.max_lifetime"
+        );
     }
     registry::enrollment_token what;
     what.id = token_id::time_ordered();
@@ -78,7 +94,9 @@ task<http::created> tokens_api::create(const http::context& ctx, token_create in
 
     const auto made = credential::make(credential_type::enrollment, what.id.value());
     auto stored = with_.secrets.stored_form(made.secret_part.reveal());
-    co_await with_.tokens.create(auditable(ctx), what, std::move(stored), with_.values.limits.tenant.max_tokens);
+    co_await with_.tokens.create(
+        auditable(ctx), what, std::move(stored), with_.values.limits.tenant.max_tokens
+    );
 
     auto view = to_view(what);
     const auto text = made.to_text();
@@ -98,7 +116,8 @@ task<token_revoked> tokens_api::revoke(const http::context& ctx, token_revoke_qu
 {
     const auto id = ctx.path_id<token_id>("token_id");
     token_revoked answer;
-    const auto joined = co_await with_.tokens.revoke(auditable(ctx), scope_of(ctx).id(), id, query.with_hosts);
+    const auto joined =
+        co_await with_.tokens.revoke(auditable(ctx), scope_of(ctx).id(), id, query.with_hosts);
     answer.hosts_joined = joined;
     co_return answer;
 }

@@ -160,8 +160,12 @@ tenant_view to_view(const registry::tenant& from)
     view.created_by = from.created_by;
     if (from.where) {
         view.placement = placement_view{
-            from.where->server.to_string(), std::string(registry::to_text(from.where->tier)), from.where->database,
-            from.where->schema, from.where->generation, from.where->state};
+            from.where->server.to_string(),
+            std::string(registry::to_text(from.where->tier)),
+            from.where->database,
+            from.where->schema,
+            from.where->generation,
+            from.where->state};
     }
     return view;
 }
@@ -175,7 +179,8 @@ operation_view to_view(const registry::operation& from)
     view.state = from.state;
     std::int64_t done = 0;
     for (const auto& step : from.steps) {
-        step_view one{step.name, step.state, step.attempts, step.started_at, step.finished_at, to_problem(step.error)};
+        step_view one{
+            step.name, step.state, step.attempts, step.started_at, step.finished_at, to_problem(step.error)};
         if (step.state == "done") ++done;
         view.steps.push_back(std::move(one));
     }
@@ -262,7 +267,10 @@ uuid parse_cursor(std::string_view cursor, std::string_view list, std::string_vi
         std::copy_n(bytes->begin(), raw.size(), raw.begin());
         const uuid last(raw);
         const auto mac = cursor_mac(last, list, subkey);
-        if (equal_in_constant_time(std::string_view(*bytes).substr(16), crypto::view(mac).substr(0, mac_bytes))) return last;
+        if (equal_in_constant_time(
+                std::string_view(*bytes).substr(16), crypto::view(mac).substr(0, mac_bytes)
+            ))
+            return last;
     }
     throw error(error_kind::invalid, "cursor_invalid", "this cursor is not one of this list");
 }

@@ -15,7 +15,8 @@
 #include <string>
 #include <vector>
 
-// What the API shows: structs with one field table each (views.cpp). Registry types never serialise themselves.
+// What the API shows: structs with one field table each (views.cpp). Registry types never serialise
+// themselves.
 namespace leasehold::control_plane {
 
 struct placement_view
@@ -150,7 +151,9 @@ uuid parse_cursor(std::string_view cursor, std::string_view list, std::string_vi
 
 // A page of `limit` from `limit + 1` items; `id_of` gives the uuid of an item.
 template <class View, class Item, class IdOf>
-http::page<View> to_page(std::vector<Item> items, std::int64_t limit, std::string_view list, std::string_view subkey, IdOf id_of)
+http::page<View> to_page(
+    std::vector<Item> items, std::int64_t limit, std::string_view list, std::string_view subkey, IdOf id_of
+)
 {
     http::page<View> page;
     const bool more = items.size() > static_cast<std::size_t>(limit);

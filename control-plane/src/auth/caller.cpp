@@ -36,15 +36,15 @@ task<std::shared_ptr<const http::principal>> key_authenticator::authenticate(con
         throw error(error_kind::unauthenticated, "key_expired", "this API key has ended");
     }
     const auto held = parse_role(facts.role);
-    if (!held) throw error(error_kind::forbidden, "forbidden", "this key's role is not known to this release");
+    if (!held)
+        throw error(error_kind::forbidden, "forbidden", "this key's role is not known to this release");
     std::shared_ptr<const http::principal> who = std::make_shared<const caller>(facts, *held);
     co_await keys_.stamp_used(facts.id);
     co_return who;
 }
 
-task<std::shared_ptr<const http::authorization>> matrix_authorizer::authorize(
-    const http::context& ctx, const http::permission& needed
-)
+task<std::shared_ptr<const http::authorization>>
+matrix_authorizer::authorize(const http::context& ctx, const http::permission& needed)
 {
     const auto& who = caller_of(ctx);
     std::optional<registry::tenant_scope> scope;
@@ -61,7 +61,9 @@ task<std::shared_ptr<const http::authorization>> matrix_authorizer::authorize(
     }
     if (!is_allowed(who.role(), needed)) {
         if (is_tenant_data(needed) && is_platform(who.role())) {
-            throw error(error_kind::forbidden, "grant_required", "a platform role alone reads no tenant data");
+            throw error(
+                error_kind::forbidden, "grant_required", "a platform role alone reads no tenant data"
+            );
         }
         throw error(error_kind::forbidden, "forbidden", "this key's role does not allow it");
     }

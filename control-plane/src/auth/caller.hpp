@@ -42,8 +42,8 @@ private:
     std::optional<registry::tenant_scope> scope_;
 };
 
-// Keys by Authorization: Bearer. A wrong check sum costs no query; an unknown id costs the same comparison as a known one;
-// key_expired and key_revoked are told only to who holds the right secret.
+// Keys by Authorization: Bearer. A wrong check sum costs no query; an unknown id costs the same comparison as
+// a known one; key_expired and key_revoked are told only to who holds the right secret.
 class key_authenticator final : public http::authenticator
 {
 public:
@@ -58,8 +58,8 @@ private:
 class matrix_authorizer final : public http::authorizer, private registry::scope_maker
 {
 public:
-    task<std::shared_ptr<const http::authorization>> authorize(
-        const http::context& ctx, const http::permission& needed) override;
+    task<std::shared_ptr<const http::authorization>>
+    authorize(const http::context& ctx, const http::permission& needed) override;
 };
 
 // The caller as the audit trail names it.

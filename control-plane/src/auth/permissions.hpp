@@ -8,7 +8,8 @@
 
 namespace leasehold::control_plane {
 
-// What a caller may be allowed to do. The matrix below (permissions.cpp) says which role may; not listed is denied.
+// What a caller may be allowed to do. The matrix below (permissions.cpp) says which role may; not listed is
+// denied.
 namespace may {
 using http::permission;
 using http::scope;
@@ -36,7 +37,15 @@ inline constexpr permission read_status{"status.read", scope::principal};
 }  // namespace may
 
 // Roles of a key: of the platform, or of one tenant.
-enum class role : std::uint8_t { owner, operator_, auditor, admin, write, read };
+enum class role : std::uint8_t
+{
+    owner,
+    operator_,
+    auditor,
+    admin,
+    write,
+    read
+};
 std::optional<role> parse_role(std::string_view text) noexcept;
 std::string_view to_text(role value) noexcept;
 bool is_platform(role value) noexcept;

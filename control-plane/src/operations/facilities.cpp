@@ -6,7 +6,8 @@
 
 namespace leasehold::control_plane::operations {
 
-task<std::function<std::unique_ptr<database::session>(const std::string&)>> facilities::opener(registry::server at)
+task<std::function<std::unique_ptr<database::session>(const std::string&)>>
+facilities::opener(registry::server at)
 {
     auto resolved = co_await access.provisioner(std::move(at));
     auto where = std::make_shared<database::endpoint>(std::move(resolved));

@@ -19,11 +19,11 @@ namespace leasehold::control_plane::operations {
 // What operations work with. Owned by the control plane; everything outlives the runner. Used on its lane.
 struct facilities
 {
-    // Runs `work(session)` on a worker with a fresh connection of the provisioner. Tries the next password when the current
-    // one is refused, since a rotation may be half done.
+    // Runs `work(session)` on a worker with a fresh connection of the provisioner. Tries the next password
+    // when the current one is refused, since a rotation may be half done.
     template <class Work>
-    task<std::invoke_result_t<Work&, database::session&>> with_provisioner(
-        registry::server at, std::string database, Work work);
+    task<std::invoke_result_t<Work&, database::session&>>
+    with_provisioner(registry::server at, std::string database, Work work);
 
     // A connection of the provisioner inside another database of the same server; for use on a worker.
     task<std::function<std::unique_ptr<database::session>(const std::string&)>> opener(registry::server at);
@@ -53,9 +53,8 @@ struct facilities
 };
 
 template <class Work>
-task<std::invoke_result_t<Work&, database::session&>> facilities::with_provisioner(
-    registry::server at, std::string database, Work work
-)
+task<std::invoke_result_t<Work&, database::session&>>
+facilities::with_provisioner(registry::server at, std::string database, Work work)
 {
     auto where = co_await access.provisioner(at, database);
     bool refused = false;
@@ -80,7 +79,9 @@ task<std::invoke_result_t<Work&, database::session&>> facilities::with_provision
     }
     if (refused) {
         throw error(
-            error_kind::unavailable, "provisioner_refused", "the server refuses the provisioner's passwords, current and next"
+            error_kind::unavailable,
+            "provisioner_refused",
+            "the server refuses the provisioner's passwords, current and next"
         );
     }
     co_return result.take();

@@ -24,11 +24,15 @@ struct step_context
     [[nodiscard]] const nlohmann::json& output_of(const std::string& step) const;
 };
 
-// Thrown by a step that cannot go on yet: the operation waits, says for what, and is taken up again after the pause.
+// Thrown by a step that cannot go on yet: the operation waits, says for what, and is taken up again after the
+// pause.
 class must_wait : public std::exception
 {
 public:
-    must_wait(std::string what_for, std::chrono::milliseconds pause) : what_for_(std::move(what_for)), pause_(pause) {}
+    must_wait(std::string what_for, std::chrono::milliseconds pause)
+        : what_for_(std::move(what_for))
+        , pause_(pause)
+    {}
     [[nodiscard]] const std::string& what_for() const noexcept { return what_for_; }
     [[nodiscard]] std::chrono::milliseconds pause() const noexcept { return pause_; }
 
@@ -37,7 +41,8 @@ private:
     std::chrono::milliseconds pause_;
 };
 
-// One kind of operation: named steps in order, each idempotent and ended by a look. Lives on the control plane's lane.
+// One kind of operation: named steps in order, each idempotent and ended by a look. Lives on the control
+// plane's lane.
 class operation_kind
 {
 public:
@@ -47,7 +52,11 @@ public:
     // Does one step; its answer is kept and given to later steps.
     virtual task<nlohmann::json> run_step(std::string step, const step_context& context) = 0;
     // After a step failed for good. May move the tenant's state.
-    virtual task<void> failed(const step_context& context) { (void)context; co_return; }
+    virtual task<void> failed(const step_context& context)
+    {
+        (void)context;
+        co_return;
+    }
     // Walks back until nothing is left. Kinds that cannot be walked back refuse: conflict operation_state.
     virtual task<void> cancel(const step_context& context);
 };

@@ -14,7 +14,8 @@ namespace {
 std::string obstacle(const registry::server& at, const placement_wish& wish)
 {
     if (wish.server && at.id != *wish.server) return "another server was asked for";
-    if (wish.tier != registry::tier::database) return fmt::format("tier {} is not served", to_text(wish.tier));
+    if (wish.tier != registry::tier::database)
+        return fmt::format("tier {} is not served", to_text(wish.tier));
     if (at.state != "active") return fmt::format("state {}", at.state);
     if (!wish.region.empty() && at.region != wish.region) return fmt::format("region {}", at.region);
     if (!wish.jurisdiction.empty() && at.jurisdiction != wish.jurisdiction) {
@@ -31,7 +32,8 @@ double used_share(const registry::server& at)
 
 bool is_before(const registry::server& one, const registry::server& other)
 {
-    return std::pair(used_share(one), std::string_view(one.name)) < std::pair(used_share(other), std::string_view(other.name));
+    return std::pair(used_share(one), std::string_view(one.name)) <
+           std::pair(used_share(other), std::string_view(other.name));
 }
 
 }  // namespace
@@ -50,8 +52,10 @@ const registry::server& choose_server(const std::vector<registry::server>& all, 
     }
     if (best == nullptr) {
         throw error(
-            error_kind::invalid, "no_server_fits",
-            reasons.empty() ? "no server is registered: run provision-bootstrap" : "no server fits: " + reasons
+            error_kind::invalid,
+            "no_server_fits",
+            reasons.empty() ? "no server is registered: run provision-bootstrap"
+                            : "no server fits: " + reasons
         );
     }
     return *best;
@@ -63,7 +67,8 @@ placement_wish wish_of(const nlohmann::json& parameters)
     wish.tier = registry::parse_tier(parameters.value("tier", "database")).value_or(registry::tier::database);
     wish.region = parameters.value("region", "");
     wish.jurisdiction = parameters.value("jurisdiction", "");
-    if (const auto server = parameters.value("server_id", ""); !server.empty()) wish.server = server_id::parse(server);
+    if (const auto server = parameters.value("server_id", ""); !server.empty())
+        wish.server = server_id::parse(server);
     return wish;
 }
 

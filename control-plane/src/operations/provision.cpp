@@ -49,7 +49,8 @@ task<facilities::place> provision::target(const step_context& context)
     for (const auto& one : all) {
         if (one.generation == generation) mine = &one;
     }
-    if (mine == nullptr) throw error(error_kind::conflict, "placement_stale", "the reserved placement is gone");
+    if (mine == nullptr)
+        throw error(error_kind::conflict, "placement_stale", "the reserved placement is gone");
     co_return co_await with_.place_of(*mine);
 }
 
@@ -59,7 +60,9 @@ task<void> provision::reopen(const step_context& context)
     const auto tenant = co_await with_.tenants.get(context.tenant());
     if (tenant.state != "failed") co_return;
     std::vector<std::string> from{"failed"};
-    co_await with_.tenants.transition(context.who, context.tenant(), std::move(from), "provisioning", "tenant.retry");
+    co_await with_.tenants.transition(
+        context.who, context.tenant(), std::move(from), "provisioning", "tenant.retry"
+    );
 }
 
 task<nlohmann::json> provision::reserve(const step_context& context)
@@ -86,10 +89,11 @@ task<nlohmann::json> provision::create_database(const step_context& context)
 task<nlohmann::json> provision::grant_rights(const step_context& context)
 {
     const auto at = co_await target(context);
-    const int version = co_await with_.with_provisioner(at.server, at.where.database, [&](database::session& inside) {
-        servers::grant_rights(inside, at.where, true);
-        return inside.server_version();
-    });
+    const int version =
+        co_await with_.with_provisioner(at.server, at.where.database, [&](database::session& inside) {
+            servers::grant_rights(inside, at.where, true);
+            return inside.server_version();
+        });
     co_return nlohmann::json{{"server_version", version}};
 }
 
@@ -105,7 +109,9 @@ task<nlohmann::json> provision::broker_roles(const step_context& context)
         index = written.text();
         const auto there = co_await with_.broker.get_role(role);
         if (!there || *there != terms) {
-            throw error(error_kind::internal, "broker_role_differs", "the broker holds another role than it was given");
+            throw error(
+                error_kind::internal, "broker_role_differs", "the broker holds another role than it was given"
+            );
         }
     }
     co_return nlohmann::json{{"write_index", index}};
@@ -114,13 +120,18 @@ task<nlohmann::json> provision::broker_roles(const step_context& context)
 task<nlohmann::json> provision::schema(const step_context& context)
 {
     const auto at = co_await target(context);
-    const auto rows = co_await with_.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
-        return servers::marker_on(maintenance, at.where.database);
-    });
-    if (rows != at.marker) throw error(error_kind::internal, "placement_mismatch", "the database carries another marker");
-    // The version rows came with the template. They are read by a lease in `verify`; here the registry learns of them.
+    const auto rows =
+        co_await with_.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+            return servers::marker_on(maintenance, at.where.database);
+        });
+    if (rows != at.marker)
+        throw error(error_kind::internal, "placement_mismatch", "the database carries another marker");
+    // The version rows came with the template. They are read by a lease in `verify`; here the registry learns
+    // of them.
     co_await with_.tenants.record_schema(
-        context.tenant(), with_.tenant_chain.version(), with_.tenant_chain.contract_version(),
+        context.tenant(),
+        with_.tenant_chain.version(),
+        with_.tenant_chain.contract_version(),
         with_.tenant_chain.checksum()
     );
     co_return nlohmann::json{{"version", with_.tenant_chain.version()}};
@@ -139,13 +150,16 @@ task<nlohmann::json> provision::publish(const step_context& context)
     const auto done = co_await with_.tenants.publish(context.who, context.tenant(), at.where.generation);
     const auto seen = co_await with_.all_routers_at(done.change, std::chrono::seconds(2));
     log::info("tenant.published", {{"tenant", tid::of(context.tenant()).text()}, {"server", at.server.name}});
-    co_return nlohmann::json{{"server", at.server.name}, {"database", at.where.database}, {"routers", seen.at("routers")}};
+    co_return nlohmann::json{
+        {"server", at.server.name}, {"database", at.where.database}, {"routers", seen.at("routers")}};
 }
 
 task<void> provision::failed(const step_context& context)
 {
     std::vector<std::string> from{"provisioning"};
-    co_await with_.tenants.transition(context.who, context.tenant(), std::move(from), "failed", "tenant.failed");
+    co_await with_.tenants.transition(
+        context.who, context.tenant(), std::move(from), "failed", "tenant.failed"
+    );
 }
 
 task<void> provision::cancel(const step_context& context)

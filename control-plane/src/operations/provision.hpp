@@ -5,8 +5,8 @@
 
 namespace leasehold::control_plane::operations {
 
-// A tenant's database comes to be. No router knows the tenant before the last step; a worker killed anywhere is resumed at
-// the first unfinished one. docs/life-of-a-tenant.md tells the steps.
+// A tenant's database comes to be. No router knows the tenant before the last step; a worker killed anywhere
+// is resumed at the first unfinished one. docs/life-of-a-tenant.md tells the steps.
 class provision : public operation_kind
 {
 public:

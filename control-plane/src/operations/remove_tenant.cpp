@@ -36,15 +36,17 @@ task<nlohmann::json> remove_tenant::run_step(std::string step, const step_contex
 task<nlohmann::json> remove_tenant::state(const step_context& context)
 {
     std::vector<std::string> from{"active", "suspended", "failed", "provisioning"};
-    const auto done =
-        co_await with_.tenants.transition(context.who, context.tenant(), std::move(from), "deleting", "tenant.delete");
+    const auto done = co_await with_.tenants.transition(
+        context.who, context.tenant(), std::move(from), "deleting", "tenant.delete"
+    );
     const auto seen = co_await with_.all_routers_at(done.change, std::chrono::seconds(5));
     co_return nlohmann::json{{"change", done.change}, {"routers", seen.at("routers")}};
 }
 
 task<nlohmann::json> remove_tenant::grace(const step_context& context)
 {
-    const auto wanted = std::chrono::seconds(context.operation.parameters.value("grace_seconds", std::int64_t{0}));
+    const auto wanted =
+        std::chrono::seconds(context.operation.parameters.value("grace_seconds", std::int64_t{0}));
     const auto until = context.operation.created_at + wanted;
     const auto now = real_clock().wall();
     if (now < until) {
@@ -99,9 +101,15 @@ task<nlohmann::json> remove_tenant::look(const step_context& context)
             broker_left += (there ? 1 : 0) + static_cast<int>(listed.items.size());
         }
         if (!left.empty() || database_left || broker_left != 0) {
-            throw error(error_kind::internal, "removal_incomplete", fmt::format("something is left on {}", at.server.name));
+            throw error(
+                error_kind::internal,
+                "removal_incomplete",
+                fmt::format("something is left on {}", at.server.name)
+            );
         }
-        stores.push_back({{"server", at.server.name}, {"database", at.where.database}, {"roles", 0}, {"leases", 0}});
+        stores.push_back(
+            {{"server", at.server.name}, {"database", at.where.database}, {"roles", 0}, {"leases", 0}}
+        );
     }
     co_return nlohmann::json{{"looked_at", stores}};
 }
@@ -113,7 +121,9 @@ task<nlohmann::json> remove_tenant::registry_rows(const step_context& context)
         co_await with_.tenants.forget_placement(context.who, context.tenant(), where.generation);
     }
     std::vector<std::string> from{"deleting"};
-    co_await with_.tenants.transition(context.who, context.tenant(), std::move(from), "deleted", "tenant.deleted");
+    co_await with_.tenants.transition(
+        context.who, context.tenant(), std::move(from), "deleted", "tenant.deleted"
+    );
     log::info("tenant.deleted", {{"tenant", tid::of(context.tenant()).text()}});
     co_return nlohmann::json{{"state", "deleted"}};
 }

@@ -5,8 +5,9 @@
 
 namespace leasehold::control_plane::operations {
 
-// Deletes a tenant: suspends at once, waits for the grace, then removes leases, databases, roles and registry rows, looking
-// after each, and looks once more at everything at the end. Cancelled within the grace, the tenant is suspended again.
+// Deletes a tenant: suspends at once, waits for the grace, then removes leases, databases, roles and registry
+// rows, looking after each, and looks once more at everything at the end. Cancelled within the grace, the
+// tenant is suspended again.
 class remove_tenant : public operation_kind
 {
 public:
@@ -14,7 +15,18 @@ public:
     [[nodiscard]] std::string name() const override { return "delete"; }
     [[nodiscard]] std::vector<std::string> steps() const override
     {
-        return {"state", "gate", "revoke", "cut", "grace", "routes", "routers", "leases", "placements", "look", "registry"};
+        return {
+            "state",
+            "gate",
+            "revoke",
+            "cut",
+            "grace",
+            "routes",
+            "routers",
+            "leases",
+            "placements",
+            "look",
+            "registry"};
     }
     task<nlohmann::json> run_step(std::string step, const step_context& context) override;
     task<void> cancel(const step_context& context) override;

@@ -39,19 +39,27 @@ const nlohmann::json& step_context::output_of(const std::string& step) const
 {
     const auto found = outputs.find(step);
     if (found == outputs.end()) {
-        throw error(error_kind::internal, "operation_step_missing", fmt::format("step {} has left nothing", step));
+        throw error(
+            error_kind::internal, "operation_step_missing", fmt::format("step {} has left nothing", step)
+        );
     }
     return found->second;
 }
 
 task<void> operation_kind::cancel(const step_context&)
 {
-    throw error(error_kind::conflict, "operation_state", fmt::format("an operation {} cannot be cancelled", name()));
+    throw error(
+        error_kind::conflict, "operation_state", fmt::format("an operation {} cannot be cancelled", name())
+    );
     co_return;
 }
 
 runner::runner(asio::io_context& on, registry::operations& store, std::string owner, runner_settings settings)
-    : on_(on), store_(store), owner_(std::move(owner)), settings_(settings), idle_(on)
+    : on_(on)
+    , store_(store)
+    , owner_(std::move(owner))
+    , settings_(settings)
+    , idle_(on)
 {}
 
 void runner::add(std::unique_ptr<operation_kind> kind)
@@ -104,7 +112,8 @@ task<void> runner::keep_hold(operation_id id, std::int64_t fence, std::shared_pt
 {
     constexpr std::chrono::milliseconds slice(100);  // so that a stopping process waits no longer for this
     while (!*done) {
-        for (auto waited = slice; waited < settings_.lease / 3 && !*done; waited += slice) co_await sleep_for(slice);
+        for (auto waited = slice; waited < settings_.lease / 3 && !*done; waited += slice)
+            co_await sleep_for(slice);
         if (*done) co_return;
         const bool held = co_await store_.hold(id, fence, settings_.lease);
         if (!held) co_return;  // the next write of the step says so
@@ -115,7 +124,8 @@ task<void> runner::run(registry::operation operation)
 {
     const auto kind = kinds_.find(operation.kind);
     if (kind == kinds_.end()) {
-        const nlohmann::json why{{"code", "operation_unknown"}, {"detail", "this release does not know this kind"}};
+        const nlohmann::json why{
+            {"code", "operation_unknown"}, {"detail", "this release does not know this kind"}};
         auto who = registry::principal::system("operations");
         co_await store_.fail(std::move(who), operation.id, operation.fence, why);
         co_return;
@@ -178,7 +188,8 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
             lost = known != nullptr && known->code() == "operation_lost";
             problem = to_json(failed);
             log::failure(
-                "operation.step_failed", failed,
+                "operation.step_failed",
+                failed,
                 {{"operation", id.to_string()}, {"kind", operation.kind}, {"step", name}}
             );
             if (heals_by_itself(failed)) {
@@ -201,7 +212,9 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
         }
         co_await store_.step_done(id, fence, name, output);
         outputs[name] = std::move(output);
-        log::debug("operation.step_done", {{"operation", id.to_string()}, {"kind", operation.kind}, {"step", name}});
+        log::debug(
+            "operation.step_done", {{"operation", id.to_string()}, {"kind", operation.kind}, {"step", name}}
+        );
     }
     const auto last = outputs.at(names.back());
     co_await store_.succeed(system, id, fence, last);

@@ -20,11 +20,12 @@ struct runner_settings
     int workers = 4;
     std::chrono::milliseconds lease{30000};  // a worker's hold on an operation
     std::chrono::milliseconds poll{500};     // how often an idle worker looks by itself
-    int attempts = 8;                        // of a step whose dependency is away, before the operation waits longer
+    int attempts = 8;  // of a step whose dependency is away, before the operation waits longer
 };
 
-// Takes durable operations from the registry and runs their steps. Several runners, in several processes, share the work: each
-// operation is held by a lease with a fence, and every write says so. Owner and thread: the control plane's lane.
+// Takes durable operations from the registry and runs their steps. Several runners, in several processes,
+// share the work: each operation is held by a lease with a fence, and every write says so. Owner and thread:
+// the control plane's lane.
 class runner
 {
 public:
@@ -33,7 +34,8 @@ public:
     void start();
     // Work may be waiting: look now. From the lane.
     void wake();
-    // No new operation is taken; those in work are given up at the next step. The coroutine ends when all workers have.
+    // No new operation is taken; those in work are given up at the next step. The coroutine ends when all
+    // workers have.
     task<void> stop();
 
 private:

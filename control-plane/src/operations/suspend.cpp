@@ -26,7 +26,9 @@ task<nlohmann::json> revoke_tenant_leases(facilities& with, tenant_id tenant)
 {
     const auto at = co_await with.current_place(tenant);
     for (const auto what : suspended_classes) {
-        co_await revoke_all_leases(with, vault_client::broker_role(servers::broker_role_name(what, at.where)));
+        co_await revoke_all_leases(
+            with, vault_client::broker_role(servers::broker_role_name(what, at.where))
+        );
     }
     co_return nlohmann::json{{"leases", 0}};
 }
@@ -35,9 +37,10 @@ task<nlohmann::json> cut_tenant_sessions(facilities& with, tenant_id tenant)
 {
     const auto at = co_await with.current_place(tenant);
     const servers::role_names names(at.where.name);
-    const int ended = co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
-        return servers::cut(maintenance, at.where.database, names.tenant_logins(), patience);
-    });
+    const int ended =
+        co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+            return servers::cut(maintenance, at.where.database, names.tenant_logins(), patience);
+        });
     co_return nlohmann::json{{"sessions_ended", ended}};
 }
 
@@ -47,8 +50,9 @@ task<nlohmann::json> suspend::run_step(std::string step, const step_context& con
     if (step == "state") {
         std::vector<std::string> from{"active"};
         const auto reason = nlohmann::json{{"reason", context.operation.parameters.value("reason", "")}};
-        const auto done =
-            co_await with_.tenants.transition(context.who, tenant, std::move(from), "suspended", "tenant.suspend", reason);
+        const auto done = co_await with_.tenants.transition(
+            context.who, tenant, std::move(from), "suspended", "tenant.suspend", reason
+        );
         co_return nlohmann::json{{"change", done.change}};
     }
     if (step == "routers") {
@@ -69,8 +73,9 @@ task<nlohmann::json> resume::run_step(std::string step, const step_context& cont
     const auto tenant = context.tenant();
     if (step == "state") {
         std::vector<std::string> from{"suspended"};
-        const auto done =
-            co_await with_.tenants.transition(context.who, tenant, std::move(from), "active", "tenant.resume");
+        const auto done = co_await with_.tenants.transition(
+            context.who, tenant, std::move(from), "active", "tenant.resume"
+        );
         const auto seen = co_await with_.all_routers_at(done.change, std::chrono::seconds(5));
         co_return nlohmann::json{{"state", "active"}, {"routers", seen.at("routers")}};
     }

@@ -5,8 +5,8 @@
 
 namespace leasehold::control_plane::operations {
 
-// A tenant is cut off: routers refuse and kill, the gate in PostgreSQL closes, leases are revoked, sessions cut, and a fresh
-// lease proves it. Migrations go on.
+// A tenant is cut off: routers refuse and kill, the gate in PostgreSQL closes, leases are revoked, sessions
+// cut, and a fresh lease proves it. Migrations go on.
 class suspend : public operation_kind
 {
 public:

@@ -9,7 +9,10 @@
 namespace leasehold::control_plane::operations {
 
 sweeper::sweeper(asio::io_context& on, facilities& with, sweeper_settings settings)
-    : on_(on), with_(with), settings_(settings), timer_(on)
+    : on_(on)
+    , with_(with)
+    , settings_(settings)
+    , timer_(on)
 {}
 
 void sweeper::start()
@@ -61,13 +64,15 @@ task<void> sweeper::sweep_one(registry::server at)
     const auto done = co_await with_.with_provisioner(at, std::string(), [&](database::session& maintenance) {
         return servers::sweep(maintenance, open_inside, settings_.expired_for);
     });
-    if (done.expired_dropped + done.blocked_dropped + done.sessions_ended == 0 && done.still_blocked.empty()) co_return;
+    if (done.expired_dropped + done.blocked_dropped + done.sessions_ended == 0 && done.still_blocked.empty())
+        co_return;
     log::warn(
-        "sweeper.swept", {{"server", at.name},
-                          {"expired", done.expired_dropped},
-                          {"blocked", done.blocked_dropped},
-                          {"sessions", done.sessions_ended},
-                          {"still_blocked", done.still_blocked.size()}}
+        "sweeper.swept",
+        {{"server", at.name},
+         {"expired", done.expired_dropped},
+         {"blocked", done.blocked_dropped},
+         {"sessions", done.sessions_ended},
+         {"still_blocked", done.still_blocked.size()}}
     );
 }
 

@@ -15,8 +15,9 @@ struct sweeper_settings
     std::chrono::seconds expired_for{15 * 60};  // the broker's own tries are over by then
 };
 
-// Goes round the servers and ends what a revocation left: lease logins past their end or blocked from being dropped, and sessions
-// whose role is gone. It looks at the server, not at the broker's bookkeeping. Owner and thread: the control plane's lane.
+// Goes round the servers and ends what a revocation left: lease logins past their end or blocked from being
+// dropped, and sessions whose role is gone. It looks at the server, not at the broker's bookkeeping. Owner
+// and thread: the control plane's lane.
 class sweeper
 {
 public:

@@ -15,13 +15,15 @@ task<std::string> ensure_template(facilities& with, registry::server at, const m
     const auto name = servers::template_name(chain.checksum());
     const auto known = co_await with.servers.find_template(at.id, chain.checksum());
     if (known && known->state == "ready") {
-        const auto state = co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
-            return servers::look_at_template(maintenance, name);
-        });
+        const auto state =
+            co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
+                return servers::look_at_template(maintenance, name);
+            });
         if (state == servers::database_state::ready) co_return name;
     }
     const bool mine = co_await with.servers.claim_template(at.id, chain.checksum(), name, with.owner);
-    if (!mine && !(known && known->state == "ready")) throw must_wait("template", std::chrono::milliseconds(200));
+    if (!mine && !(known && known->state == "ready"))
+        throw must_wait("template", std::chrono::milliseconds(200));
 
     const bool built = co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
         if (servers::look_at_template(maintenance, name) == servers::database_state::ready) return true;

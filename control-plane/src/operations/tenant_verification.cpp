@@ -37,7 +37,11 @@ task<verification_report> tenant_verification::verify(tenant_id tenant, registry
 }
 
 task<void> tenant_verification::look_through_router(
-    tenant_id tenant, registry::principal who, const std::string& marker, host_texts& seen, verification_report& into
+    tenant_id tenant,
+    registry::principal who,
+    const std::string& marker,
+    host_texts& seen,
+    verification_report& into
 )
 {
     std::string failed;
@@ -88,9 +92,8 @@ task<void> tenant_verification::look_with_lease(const facilities::place& at, ver
     into.problems.emplace_back("lease_failed");
 }
 
-task<void> tenant_verification::count_hosts(
-    tenant_id tenant, const host_texts& seen, verification_report& into
-)
+task<void>
+tenant_verification::count_hosts(tenant_id tenant, const host_texts& seen, verification_report& into)
 {
     const auto known = co_await hosts_.ids(tenant);
     into.registry_hosts = static_cast<std::int64_t>(known.size());

@@ -26,21 +26,32 @@ struct verification_report
     std::vector<std::string> problems;
 };
 
-// Tries whether a tenant's data lands where it should: through the router with a ticket, and straight on the server with a lease
-// of the provisioner; both must be in the same database with the same hosts, and PostgreSQL itself must refuse that lease in
-// another tenant's database (where there is one). Changes nothing. On the control plane's lane.
+// Tries whether a tenant's data lands where it should: through the router with a ticket, and straight on the
+// server with a lease of the provisioner; both must be in the same database with the same hosts, and
+// PostgreSQL itself must refuse that lease in another tenant's database (where there is one). Changes
+// nothing. On the control plane's lane.
 class tenant_verification
 {
 public:
-    tenant_verification(facilities* with, registry::tenants& tenants, registry::hosts& hosts, tenant_data& data)
-        : with_(with), tenants_(tenants), hosts_(hosts), data_(data)
+    tenant_verification(
+        facilities* with, registry::tenants& tenants, registry::hosts& hosts, tenant_data& data
+    )
+        : with_(with)
+        , tenants_(tenants)
+        , hosts_(hosts)
+        , data_(data)
     {}
     task<verification_report> verify(tenant_id tenant, registry::principal who);
 
 private:
     using host_texts = std::vector<std::string>;
     task<void> look_through_router(
-        tenant_id tenant, registry::principal who, const std::string& marker, host_texts& seen, verification_report& into);
+        tenant_id tenant,
+        registry::principal who,
+        const std::string& marker,
+        host_texts& seen,
+        verification_report& into
+    );
     task<void> look_with_lease(const facilities::place& at, verification_report& into);
     task<void> count_hosts(tenant_id tenant, const host_texts& seen, verification_report& into);
 

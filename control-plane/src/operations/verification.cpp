@@ -21,13 +21,15 @@ vault_client::broker_role role_of(role_class what, const facilities::place& at)
 
 }  // namespace
 
-task<nlohmann::json> verify_placement(facilities& with, const facilities::place& at, vault_client::write_index index)
+task<nlohmann::json>
+verify_placement(facilities& with, const facilities::place& at, vault_client::write_index index)
 {
     nlohmann::json proven = nlohmann::json::object();
 
     const auto rw = co_await with.broker.issue(role_of(role_class::rw, at), index);
     const auto rw_login = with.access.lease_endpoint(at.server, at.where.database, rw);
-    const auto elsewhere = with.access.lease_endpoint(at.server, std::string(servers::maintenance_database), rw);
+    const auto elsewhere =
+        with.access.lease_endpoint(at.server, std::string(servers::maintenance_database), rw);
     std::unique_ptr<database::session> open;
     const auto rw_seen = co_await with.workers.run([&] {
         open = database::connect(rw_login);
@@ -68,7 +70,8 @@ task<void> verify_gate_closed(facilities& with, const facilities::place& at)
 {
     const auto rw = co_await with.broker.issue(role_of(role_class::rw, at), vault_client::write_index());
     const auto rw_login = with.access.lease_endpoint(at.server, at.where.database, rw);
-    const auto migrate = co_await with.broker.issue(role_of(role_class::migrate, at), vault_client::write_index());
+    const auto migrate =
+        co_await with.broker.issue(role_of(role_class::migrate, at), vault_client::write_index());
     const auto migrate_login = with.access.lease_endpoint(at.server, at.where.database, migrate);
     const auto seen = co_await with.workers.run([&]() -> std::string {
         if (!servers::is_refused(rw_login)) return "a fresh rw lease could log in";
@@ -77,7 +80,8 @@ task<void> verify_gate_closed(facilities& with, const facilities::place& at)
     });
     co_await with.broker.revoke(rw.id, vault_client::completion::done);
     co_await with.broker.revoke(migrate.id, vault_client::completion::done);
-    if (!seen.empty()) throw error(error_kind::internal, "gate_open", fmt::format("the gate does not hold: {}", seen));
+    if (!seen.empty())
+        throw error(error_kind::internal, "gate_open", fmt::format("the gate does not hold: {}", seen));
 }
 
 task<void> verify_gate_open(facilities& with, const facilities::place& at)

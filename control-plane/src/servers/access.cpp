@@ -14,7 +14,9 @@ vault_client::kv_path provisioner_path(const std::string& server_name)
     return vault_client::kv_path(fmt::format("leasehold/servers/{}/provisioner", server_name));
 }
 
-access::access(vault_client::broker& broker, std::filesystem::path folder) : broker_(broker), folder_(std::move(folder))
+access::access(vault_client::broker& broker, std::filesystem::path folder)
+    : broker_(broker)
+    , folder_(std::move(folder))
 {
     std::filesystem::create_directories(folder_);
     std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
@@ -25,7 +27,10 @@ database::endpoint access::endpoint_of(const registry::server& at, const std::st
     database::endpoint where;
     for (const auto& text : at.addresses) {
         const auto parsed = address::parse(text);
-        if (!parsed) throw error(error_kind::internal, "server_address", fmt::format("server {} has a bad address", at.name));
+        if (!parsed)
+            throw error(
+                error_kind::internal, "server_address", fmt::format("server {} has a bad address", at.name)
+            );
         where.hosts.emplace_back(parsed->host, parsed->port);
     }
     where.database = database.empty() ? std::string(maintenance_database) : database;
@@ -49,9 +54,8 @@ task<database::endpoint> access::provisioner_with_next(registry::server at, std:
     co_return co_await provisioner_as(std::move(at), std::move(database), "next", true);
 }
 
-task<database::endpoint> access::provisioner_as(
-    registry::server at, std::string database, std::string which, bool fresh
-)
+task<database::endpoint>
+access::provisioner_as(registry::server at, std::string database, std::string which, bool fresh)
 {
     auto known = passwords_.find(at.name);
     if (fresh || known == passwords_.end()) {
@@ -59,8 +63,11 @@ task<database::endpoint> access::provisioner_as(
         auto entry = co_await broker_.get_kv(std::move(path));
         if (!entry) {
             throw error(
-                error_kind::unavailable, "server_not_bootstrapped",
-                fmt::format("server {} has no provisioner credential at the broker: run provision-bootstrap", at.name)
+                error_kind::unavailable,
+                "server_not_bootstrapped",
+                fmt::format(
+                    "server {} has no provisioner credential at the broker: run provision-bootstrap", at.name
+                )
             );
         }
         known = passwords_.insert_or_assign(at.name, std::move(entry->data)).first;
@@ -81,7 +88,8 @@ database::endpoint access::lease_endpoint(
     where.user = lease.username;
     where.password = lease.password.clone();
     where.application_name = "leasehold operation";
-    where.any_server = true;  // an ro lease is read-only by default, which a search for the writable server would refuse
+    where.any_server =
+        true;  // an ro lease is read-only by default, which a search for the writable server would refuse
     return where;
 }
 

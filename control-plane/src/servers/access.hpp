@@ -15,9 +15,9 @@
 
 namespace leasehold::control_plane::servers {
 
-// Connections of the provisioner, and of leases, to tenant servers. The provisioner's password comes from the broker's KV
-// (secret/leasehold/servers/<name>/provisioner: current, next) and is read again when a server refuses it.
-// Lives on one lane; open_* resolve there and give what a worker then needs.
+// Connections of the provisioner, and of leases, to tenant servers. The provisioner's password comes from the
+// broker's KV (secret/leasehold/servers/<name>/provisioner: current, next) and is read again when a server
+// refuses it. Lives on one lane; open_* resolve there and give what a worker then needs.
 class access
 {
 public:
@@ -30,15 +30,18 @@ public:
     task<database::endpoint> provisioner_with_next(registry::server at, std::string database = {});
     // A lease's login on a placement.
     database::endpoint lease_endpoint(
-        const registry::server& at, const std::string& database, const vault_client::issued& lease);
+        const registry::server& at, const std::string& database, const vault_client::issued& lease
+    );
 
 private:
-    task<database::endpoint> provisioner_as(registry::server at, std::string database, std::string which, bool fresh);
+    task<database::endpoint>
+    provisioner_as(registry::server at, std::string database, std::string which, bool fresh);
     database::endpoint endpoint_of(const registry::server& at, const std::string& database);
 
     vault_client::broker& broker_;
     std::filesystem::path folder_;
-    std::map<std::string, std::map<std::string, secret<std::string>>> passwords_;  // server name -> current, next
+    std::map<std::string, std::map<std::string, secret<std::string>>>
+        passwords_;  // server name -> current, next
 };
 
 // KV path of a server's provisioner credential.

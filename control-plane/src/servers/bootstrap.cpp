@@ -1,5 +1,3 @@
-#include <leasehold/control-plane/bootstrap.hpp>
-
 #include "servers/access.hpp"
 #include "servers/policies.hpp"
 #include "servers/preflight.hpp"
@@ -7,6 +5,7 @@
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/file.hpp>
+#include <leasehold/control-plane/bootstrap.hpp>
 #include <leasehold/database/pool.hpp>
 #include <leasehold/registry/connection.hpp>
 #include <leasehold/vault-client/broker_setup.hpp>
@@ -47,9 +46,13 @@ registry::principal operator_of_this_machine()
 class bootstrap
 {
 public:
-    bootstrap(const config& values, bootstrap_request request, std::function<void(const bootstrap_event&)> report)
-        : values_(values), request_(std::move(request)), report_(std::move(report)),
-          setup_(vault_client::create_vault_setup(vault_client::settings_of(values.vault)))
+    bootstrap(
+        const config& values, bootstrap_request request, std::function<void(const bootstrap_event&)> report
+    )
+        : values_(values)
+        , request_(std::move(request))
+        , report_(std::move(report))
+        , setup_(vault_client::create_vault_setup(vault_client::settings_of(values.vault)))
     {
         setup_->use_token(std::make_shared<const secret<std::string>>(request_.bao_token.clone()));
         mounts_.kv = values.vault.mounts.kv;
@@ -89,7 +92,8 @@ private:
         if (!enabled) co_await setup_->enable_auth(vault_client::mount_name(approle), "approle");
         tell("broker auth " + approle, !enabled);
 
-        const identity_role router{"leasehold-router", servers::router_policy(mounts_), &values_.vault.auth.router};
+        const identity_role router{
+            "leasehold-router", servers::router_policy(mounts_), &values_.vault.auth.router};
         co_await identity(router);
         const identity_role provisioner{
             "leasehold-provisioner", servers::provisioner_policy(mounts_), &values_.vault.auth.provisioner};
@@ -100,14 +104,17 @@ private:
     }
 
     task<void> mount(
-        const std::map<std::string, std::string>& there, std::string at, std::string type,
+        const std::map<std::string, std::string>& there,
+        std::string at,
+        std::string type,
         std::map<std::string, std::string> options
     )
     {
         const auto known = there.find(at + "/");
         if (known != there.end() && known->second != type) {
             throw error(
-                error_kind::conflict, "bootstrap_differs",
+                error_kind::conflict,
+                "bootstrap_differs",
                 fmt::format("the broker has a mount {} of type {}, not {}", at, known->second, type)
             );
         }
@@ -124,7 +131,11 @@ private:
         if (!same) co_await setup_->put_policy(policy, who.policy_text);
         const auto after = co_await setup_->get_policy(policy);
         if (!after || *after != who.policy_text) {
-            throw error(error_kind::conflict, "bootstrap_differs", fmt::format("policy {} reads back differently", who.name));
+            throw error(
+                error_kind::conflict,
+                "bootstrap_differs",
+                fmt::format("policy {} reads back differently", who.name)
+            );
         }
         tell("broker policy " + who.name, !same);
 
@@ -140,11 +151,13 @@ private:
             role_file = *request_.identities_folder / (who.name + "-role-id");
             secret_file = *request_.identities_folder / (who.name + "-secret-id");
         }
-        const bool missing = !role_file.empty() && !secret_file.empty() && !std::filesystem::exists(secret_file);
+        const bool missing =
+            !role_file.empty() && !secret_file.empty() && !std::filesystem::exists(secret_file);
         if (missing) {
             const auto role_id = co_await setup_->get_role_id(at, role);
             const auto secret_id = co_await setup_->make_secret_id(at, role);
-            if (!role_file.parent_path().empty()) std::filesystem::create_directories(role_file.parent_path());
+            if (!role_file.parent_path().empty())
+                std::filesystem::create_directories(role_file.parent_path());
             store_file(role_file, role_id + "\n");
             create_secret_file(secret_file, std::string(secret_id.reveal()) + "\n");
         }
@@ -168,7 +181,8 @@ private:
     {
         auto where = endpoint_of(server, std::move(database));
         where.user = server.superuser;
-        if (!server.superuser_password_file.empty()) where.password = load_secret_line(server.superuser_password_file);
+        if (!server.superuser_password_file.empty())
+            where.password = load_secret_line(server.superuser_password_file);
         return where;
     }
 
@@ -189,8 +203,8 @@ private:
         co_await prove(server, *known);
     }
 
-    // The superuser's part. The provisioner's password is kept as `next` before PostgreSQL learns it, so that a crash between
-    // the two breaks nothing; it is promoted once it has logged in.
+    // The superuser's part. The provisioner's password is kept as `next` before PostgreSQL learns it, so that
+    // a crash between the two breaks nothing; it is promoted once it has logged in.
     task<void> prepare_roles(const provisioned_server_config& server, bool has_kv, bool has_config)
     {
         const auto path = servers::provisioner_path(server.name);
@@ -218,8 +232,10 @@ private:
         const auto broker_verifier = crypto::make_scram_verifier(broker_password, scram_iterations);
         const auto root = database::connect(superuser(server, std::string(servers::maintenance_database)));
         const auto made = servers::bootstrap_server(*root, provisioner_verifier, broker_verifier);
-        if (!made.made_provisioner) servers::set_password(*root, servers::provisioner_role, provisioner_verifier);
-        if (!made.made_broker && !has_config) servers::set_password(*root, servers::broker_role_login, broker_verifier);
+        if (!made.made_provisioner)
+            servers::set_password(*root, servers::provisioner_role, provisioner_verifier);
+        if (!made.made_broker && !has_config)
+            servers::set_password(*root, servers::broker_role_login, broker_verifier);
         servers::open_base(*root);
         {
             const auto inside = database::connect(superuser(server, std::string(servers::base_database)));
@@ -255,7 +271,8 @@ private:
         const auto& first = server.hosts.front();
         terms.connection_url = fmt::format(
             "postgresql://{{{{username}}}}:{{{{password}}}}@{}/postgres?sslmode=verify-full&sslrootcert={}",
-            first.to_string(), server.broker_ca_file.string()
+            first.to_string(),
+            server.broker_ca_file.string()
         );
         terms.username = servers::broker_role_login;
         terms.allowed_roles = {"rw_*", "ro_*", "migrate_*", "support_*", "ddl_*"};
@@ -281,18 +298,23 @@ private:
         const auto findings = servers::run_preflight(*maintenance, network, server.accept, budget);
         for (const auto& one : findings) {
             if (one.ok) continue;
-            report_({fmt::format("{} preflight {}", server.name, one.check),
-                     fmt::format("{}{}; fix: {}", one.found, one.accepted ? " (accepted)" : "", one.fix)});
+            report_(
+                {fmt::format("{} preflight {}", server.name, one.check),
+                 fmt::format("{}{}; fix: {}", one.found, one.accepted ? " (accepted)" : "", one.fix)}
+            );
         }
         co_await store(server, *maintenance, findings, budget);
         if (servers::state_of(findings) != "active") {
             throw error(
-                error_kind::invalid, "preflight_failed", fmt::format("server {} takes no tenants until its findings are mended", server.name)
+                error_kind::invalid,
+                "preflight_failed",
+                fmt::format("server {} takes no tenants until its findings are mended", server.name)
             );
         }
     }
 
-    // True: the lease could log in from here, which is no router. The probe's own database and role come and go.
+    // True: the lease could log in from here, which is no router. The probe's own database and role come and
+    // go.
     task<bool> probe_lease(const provisioned_server_config& server, database::session& maintenance)
     {
         servers::create_probe(maintenance);
@@ -318,7 +340,8 @@ private:
         co_await provisioner->revoke_self();
         if (!cut) {
             throw error(
-                error_kind::conflict, "bootstrap_differs",
+                error_kind::conflict,
+                "bootstrap_differs",
                 fmt::format("server {}: a revoked probe lease was still alive", server.name)
             );
         }
@@ -346,8 +369,10 @@ private:
     }
 
     task<void> store(
-        const provisioned_server_config& server, database::session& maintenance,
-        const std::vector<servers::finding>& findings, std::int64_t budget
+        const provisioned_server_config& server,
+        database::session& maintenance,
+        const std::vector<servers::finding>& findings,
+        std::int64_t budget
     )
     {
         const auto where = registry::endpoint_of(values_.registry, values_.registry.control_plane);
@@ -367,7 +392,9 @@ private:
         const auto id = co_await rows.upsert(who, row);
         const auto version = maintenance.server_version();
         auto text = fmt::format("{}.{}", version / 10000, version % 10000);
-        co_await rows.store_preflight(who, id, servers::to_json(findings), std::move(text), servers::state_of(findings));
+        co_await rows.store_preflight(
+            who, id, servers::to_json(findings), std::move(text), servers::state_of(findings)
+        );
         report_({server.name + " registry row", servers::state_of(findings)});
     }
 

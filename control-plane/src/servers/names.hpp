@@ -16,7 +16,8 @@ inline constexpr std::string_view template_owner_role = "leasehold_template_owne
 inline constexpr std::string_view base_database = "leasehold_base";
 inline constexpr std::string_view maintenance_database = "postgres";
 
-// The roles of one placement. All derive from P = t_<tid>_<generation>, which is stored and from then on read.
+// The roles of one placement. All derive from P = t_<tid>_<generation>, which is stored and from then on
+// read.
 struct role_names
 {
     std::string owner;
@@ -28,12 +29,23 @@ struct role_names
     std::string support_login;
 
     explicit role_names(const std::string& p)
-        : owner(p), rw(p + "_rw"), ro(p + "_ro"), rw_login(p + "_rw_login"), ro_login(p + "_ro_login"),
-          migrate_login(p + "_migrate_login"), support_login(p + "_support_login")
+        : owner(p)
+        , rw(p + "_rw")
+        , ro(p + "_ro")
+        , rw_login(p + "_rw_login")
+        , ro_login(p + "_ro_login")
+        , migrate_login(p + "_migrate_login")
+        , support_login(p + "_support_login")
     {}
-    [[nodiscard]] std::vector<std::string> logins() const { return {rw_login, ro_login, migrate_login, support_login}; }
+    [[nodiscard]] std::vector<std::string> logins() const
+    {
+        return {rw_login, ro_login, migrate_login, support_login};
+    }
     // What a suspension closes: everything but the platform's own migrate.
-    [[nodiscard]] std::vector<std::string> tenant_logins() const { return {rw_login, ro_login, support_login}; }
+    [[nodiscard]] std::vector<std::string> tenant_logins() const
+    {
+        return {rw_login, ro_login, support_login};
+    }
     [[nodiscard]] std::vector<std::string> all() const
     {
         return {rw_login, ro_login, migrate_login, support_login, rw, ro, owner};

@@ -12,8 +12,8 @@ std::string block(std::string_view path, std::string_view capabilities)
     return fmt::format("path \"{}\" {{ capabilities = [{}] }}\n", path, capabilities);
 }
 
-// Named one by one, since the identities do not have the default policy: without these every renewal would answer 403 and look
-// like a dead token.
+// Named one by one, since the identities do not have the default policy: without these every renewal would
+// answer 403 and look like a dead token.
 std::string token_itself()
 {
     return block("auth/token/lookup-self", R"("read")") + block("auth/token/renew-self", R"("update")") +
@@ -38,7 +38,9 @@ std::string provisioner_policy(const vault_client::broker_mounts& at)
 {
     std::string text = token_itself();
     for (const std::string_view prefix : {"rw_", "ro_", "migrate_", "support_", "ddl_"}) {
-        text += block(fmt::format("{}/roles/{}*", at.database, prefix), R"("create", "read", "update", "delete")");
+        text += block(
+            fmt::format("{}/roles/{}*", at.database, prefix), R"("create", "read", "update", "delete")"
+        );
         text += block(fmt::format("{}/creds/{}*", at.database, prefix), R"("read")");
     }
     text += block(fmt::format("{}/roles", at.database), R"("list")");

@@ -55,10 +55,15 @@ public:
     {
         const bool knowingly =
             how == weight::accept && std::find(accepted_.begin(), accepted_.end(), check) != accepted_.end();
-        found_.push_back({std::move(check), ok, how, std::move(found), std::move(want), std::move(fix), knowingly});
+        found_.push_back(
+            {std::move(check), ok, how, std::move(found), std::move(want), std::move(fix), knowingly}
+        );
     }
 
-    std::string value(std::string_view name) { return tx_.get_one(setting, name).find<std::string>("value").value_or(""); }
+    std::string value(std::string_view name)
+    {
+        return tx_.get_one(setting, name).find<std::string>("value").value_or("");
+    }
     std::int64_t number(std::string_view name)
     {
         const auto text = value(name);
@@ -69,14 +74,24 @@ public:
     {
         const auto text = fmt::format("{}.{}", server_version / 10000, server_version % 10000);
         add("version", server_version >= 150000, weight::refuse, text, "15 or newer", "upgrade the server");
-        add("createrole_is_superuser", server_version >= 160000, weight::accept, text, "16 or newer",
-            "on 15 a CREATEROLE login can take predefined roles: use 16+, or accept it for a server with nothing else on it");
+        add("createrole_is_superuser",
+            server_version >= 160000,
+            weight::accept,
+            text,
+            "16 or newer",
+            "on 15 a CREATEROLE login can take predefined roles: use 16+, or accept it for a server with "
+            "nothing else on it");
     }
 
     void writable()
     {
         const bool standby = tx_.get_one(in_recovery).get<bool>("standby");
-        add("writable", !standby, weight::refuse, standby ? "standby" : "primary", "primary", "name the primary's address");
+        add("writable",
+            !standby,
+            weight::refuse,
+            standby ? "standby" : "primary",
+            "primary",
+            "name the primary's address");
     }
 
     void identity(std::string_view role, bool wants_createdb, const std::string& wanted_memberships)
@@ -87,14 +102,20 @@ public:
         if (facts) {
             const auto member_of = tx_.get_one(memberships, role).get<std::string>("roles");
             found = fmt::format(
-                "{}{}{}, member of: {}", facts->get<bool>("rolsuper") ? "SUPERUSER " : "",
-                facts->get<bool>("rolcreatedb") ? "CREATEDB " : "", facts->get<bool>("rolcreaterole") ? "CREATEROLE" : "",
+                "{}{}{}, member of: {}",
+                facts->get<bool>("rolsuper") ? "SUPERUSER " : "",
+                facts->get<bool>("rolcreatedb") ? "CREATEDB " : "",
+                facts->get<bool>("rolcreaterole") ? "CREATEROLE" : "",
                 member_of
             );
-            ok = !facts->get<bool>("rolsuper") && facts->get<bool>("rolcreaterole") && facts->get<bool>("rolcanlogin") &&
-                 facts->get<bool>("rolcreatedb") == wants_createdb && member_of == wanted_memberships;
+            ok = !facts->get<bool>("rolsuper") && facts->get<bool>("rolcreaterole") &&
+                 facts->get<bool>("rolcanlogin") && facts->get<bool>("rolcreatedb") == wants_createdb &&
+                 member_of == wanted_memberships;
         }
-        add(fmt::format("identity_{}", role), ok, weight::refuse, std::move(found),
+        add(fmt::format("identity_{}", role),
+            ok,
+            weight::refuse,
+            std::move(found),
             fmt::format("{}CREATEROLE, member of: {}", wants_createdb ? "CREATEDB " : "", wanted_memberships),
             "repeat provision-bootstrap for this server");
     }
@@ -117,7 +138,8 @@ private:
 
 std::int64_t usable(checks& of)
 {
-    return of.number("max_connections") - of.number("superuser_reserved_connections") - of.number("reserved_connections");
+    return of.number("max_connections") - of.number("superuser_reserved_connections") -
+           of.number("reserved_connections");
 }
 
 }  // namespace
@@ -134,7 +156,9 @@ std::int64_t usable_connections(database::session& maintenance)
 }
 
 std::vector<finding> run_preflight(
-    database::session& maintenance, const network_facts& network, const std::vector<std::string>& accepted,
+    database::session& maintenance,
+    const network_facts& network,
+    const std::vector<std::string>& accepted,
     std::int64_t connection_budget
 )
 {
@@ -144,39 +168,103 @@ std::vector<finding> run_preflight(
         checks of(tx, accepted);
         of.version(version);
         of.writable();
-        of.add("plain_login_refused", network.plain_login_refused, weight::refuse,
-               network.plain_login_refused ? "refused" : "let in", "a login without TLS is refused",
-               "only hostssl lines in pg_hba.conf");
+        of.add(
+            "plain_login_refused",
+            network.plain_login_refused,
+            weight::refuse,
+            network.plain_login_refused ? "refused" : "let in",
+            "a login without TLS is refused",
+            "only hostssl lines in pg_hba.conf"
+        );
         const auto encryption = of.value("password_encryption");
-        of.add("password_encryption", encryption == "scram-sha-256", weight::refuse, encryption, "scram-sha-256",
-               "set password_encryption = 'scram-sha-256'");
+        of.add(
+            "password_encryption",
+            encryption == "scram-sha-256",
+            weight::refuse,
+            encryption,
+            "scram-sha-256",
+            "set password_encryption = 'scram-sha-256'"
+        );
         of.identity(provisioner_role, true, "leasehold_template_owner, pg_signal_backend");
         of.identity(broker_role_login, false, "pg_signal_backend");
-        of.none("public_connect", public_databases, weight::refuse,
-                "REVOKE CONNECT, TEMPORARY ON DATABASE … FROM PUBLIC for each");
-        of.none("untrusted_languages", untrusted_languages, weight::refuse, "DROP LANGUAGE: their loops ignore a cut");
+        of.none(
+            "public_connect",
+            public_databases,
+            weight::refuse,
+            "REVOKE CONNECT, TEMPORARY ON DATABASE … FROM PUBLIC for each"
+        );
+        of.none(
+            "untrusted_languages",
+            untrusted_languages,
+            weight::refuse,
+            "DROP LANGUAGE: their loops ignore a cut"
+        );
         const auto prepared = of.value("max_prepared_transactions");
-        of.add("max_prepared_transactions", prepared == "0", weight::refuse, prepared, "0",
-               "set max_prepared_transactions = 0: a prepared transaction outlives a revocation");
-        of.add("lease_network_open", !network.lease_network_open, weight::accept,
-               network.lease_network_open ? "a lease logs in from a place that is no router" : "closed", "closed",
-               "let only routers reach the server, or ask for client certificates; else accept it");
+        of.add(
+            "max_prepared_transactions",
+            prepared == "0",
+            weight::refuse,
+            prepared,
+            "0",
+            "set max_prepared_transactions = 0: a prepared transaction outlives a revocation"
+        );
+        of.add(
+            "lease_network_open",
+            !network.lease_network_open,
+            weight::accept,
+            network.lease_network_open ? "a lease logs in from a place that is no router" : "closed",
+            "closed",
+            "let only routers reach the server, or ask for client certificates; else accept it"
+        );
         const auto sync = of.value("recovery_init_sync_method");
         const auto databases = of.tx().get_one(databases_count).get<std::int64_t>("n");
-        of.add("recovery_init_sync_method", sync == "syncfs", databases > 200 ? weight::refuse : weight::warn, sync, "syncfs",
-               "set recovery_init_sync_method = 'syncfs': a restart after a crash reads every file otherwise");
+        of.add(
+            "recovery_init_sync_method",
+            sync == "syncfs",
+            databases > 200 ? weight::refuse : weight::warn,
+            sync,
+            "syncfs",
+            "set recovery_init_sync_method = 'syncfs': a restart after a crash reads every file otherwise"
+        );
         const auto locks = of.number("max_locks_per_transaction");
-        of.add("max_locks_per_transaction", locks >= 256, weight::warn, std::to_string(locks), "256 or more",
-               "set max_locks_per_transaction = 256");
+        of.add(
+            "max_locks_per_transaction",
+            locks >= 256,
+            weight::warn,
+            std::to_string(locks),
+            "256 or more",
+            "set max_locks_per_transaction = 256"
+        );
         const auto temporary = of.value("temp_file_limit");
-        of.add("temp_file_limit", temporary != "-1", weight::warn, temporary, "a limit", "set temp_file_limit");
+        of.add(
+            "temp_file_limit", temporary != "-1", weight::warn, temporary, "a limit", "set temp_file_limit"
+        );
         const auto wal = of.value("wal_level");
-        of.add("wal_level", wal == "logical", weight::warn, wal, "logical", "set wal_level = 'logical' for online moves");
-        of.add("connection_budget", connection_budget <= usable(of), weight::refuse, std::to_string(connection_budget),
-               fmt::format("at most {}", usable(of)), "lower connection_budget, or raise max_connections");
+        of.add(
+            "wal_level",
+            wal == "logical",
+            weight::warn,
+            wal,
+            "logical",
+            "set wal_level = 'logical' for online moves"
+        );
+        of.add(
+            "connection_budget",
+            connection_budget <= usable(of),
+            weight::refuse,
+            std::to_string(connection_budget),
+            fmt::format("at most {}", usable(of)),
+            "lower connection_budget, or raise max_connections"
+        );
         auto foreign = of.tx().get_one(foreign_databases, provisioner_role).get<std::string>("names");
-        of.add("foreign_databases", foreign.empty(), version >= 160000 ? weight::list : weight::warn,
-               foreign.empty() ? "none" : foreign, "none", "keep nothing else on a tenant server");
+        of.add(
+            "foreign_databases",
+            foreign.empty(),
+            version >= 160000 ? weight::list : weight::warn,
+            foreign.empty() ? "none" : foreign,
+            "none",
+            "keep nothing else on a tenant server"
+        );
         of.none("other_superusers", other_superusers, weight::list, "keep superuser logins few");
         all = of.take();
     });
@@ -196,9 +284,15 @@ nlohmann::json to_json(const std::vector<finding>& findings)
 {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& one : findings) {
-        list.push_back({{"check", one.check}, {"ok", one.ok}, {"accepted", one.accepted}, {"found", one.found},
-                        {"want", one.want}, {"fix", one.fix},
-                        {"refuses", one.weight == weight::refuse || one.weight == weight::accept}});
+        list.push_back(
+            {{"check", one.check},
+             {"ok", one.ok},
+             {"accepted", one.accepted},
+             {"found", one.found},
+             {"want", one.want},
+             {"fix", one.fix},
+             {"refuses", one.weight == weight::refuse || one.weight == weight::accept}}
+        );
     }
     return list;
 }

@@ -9,9 +9,15 @@
 
 namespace leasehold::control_plane::servers {
 
-// What a tenant server must be. `weight`: refuse = no tenant is placed there; accept = refuse unless the server's configuration
-// accepts it by name; warn; list.
-enum class weight : std::uint8_t { refuse, accept, warn, list };
+// What a tenant server must be. `weight`: refuse = no tenant is placed there; accept = refuse unless the
+// server's configuration accepts it by name; warn; list.
+enum class weight : std::uint8_t
+{
+    refuse,
+    accept,
+    warn,
+    list
+};
 
 struct finding
 {
@@ -27,14 +33,17 @@ struct finding
 // Facts that the catalog does not show, found out by whoever calls.
 struct network_facts
 {
-    bool plain_login_refused = true;   // a login without TLS
-    bool lease_network_open = true;    // a lease could log in from a place that is no router
+    bool plain_login_refused = true;  // a login without TLS
+    bool lease_network_open = true;   // a lease could log in from a place that is no router
 };
 
 // All checks, over the provisioner's session in the maintenance database. Blocking.
 std::vector<finding> run_preflight(
-    database::session& maintenance, const network_facts& network, const std::vector<std::string>& accepted,
-    std::int64_t connection_budget);
+    database::session& maintenance,
+    const network_facts& network,
+    const std::vector<std::string>& accepted,
+    std::int64_t connection_budget
+);
 
 // active, or offline where a refusing finding stands.
 std::string state_of(const std::vector<finding>& findings);

@@ -16,7 +16,8 @@ constexpr query place_of_lease{"lease_place", R"(
            pg_catalog.shobj_description(d.oid, 'pg_database') as marker
       from pg_catalog.pg_database d where d.datname = current_database())"};
 
-// A transaction that is always rolled back. Returns the SQLSTATE that stopped it, or "" when all statements ran.
+// A transaction that is always rolled back. Returns the SQLSTATE that stopped it, or "" when all statements
+// ran.
 std::string sqlstate_of_attempt(database::session& lease, std::string_view script)
 {
     struct roll_back
@@ -45,33 +46,40 @@ std::string probe_place(database::session& lease, const registry::placement& whe
     lease.in_transaction([&](transaction& tx) {
         const auto here = tx.get_one(place_of_lease);
         if (here.get<std::string>("database") != where.database) wrong = "the lease is in its own database";
-        if (here.find<std::string>("marker").value_or("") != marker) wrong = "the database carries the tenant's marker";
+        if (here.find<std::string>("marker").value_or("") != marker)
+            wrong = "the database carries the tenant's marker";
         if (here.get<std::string>("login").substr(0, 6) != "lease_") wrong = "the login is a lease's";
     });
     return wrong;
 }
 
 std::string probe_writer(
-    database::session& lease, const registry::placement& where, const std::string& marker,
+    database::session& lease,
+    const registry::placement& where,
+    const std::string& marker,
     const database::endpoint& elsewhere
 )
 {
     if (auto wrong = probe_place(lease, where, marker); !wrong.empty()) return wrong;
-    const auto reads_back = fmt::format("{}; select 1 / count(*) from public.tags where name = 'leasehold probe'", write_a_tag);
+    const auto reads_back =
+        fmt::format("{}; select 1 / count(*) from public.tags where name = 'leasehold probe'", write_a_tag);
     if (auto state = sqlstate_of_attempt(lease, reads_back); !state.empty()) {
         return fmt::format("an rw lease writes and reads ({})", state);
     }
-    if (auto state = sqlstate_of_attempt(lease, "create table public.leasehold_probe ()"); state != forbidden) {
+    if (auto state = sqlstate_of_attempt(lease, "create table public.leasehold_probe ()");
+        state != forbidden) {
         return fmt::format("an rw lease creates nothing ({})", state);
     }
-    if (auto state = sqlstate_of_attempt(lease, "set local role none; select 1 from public.tags"); state != forbidden) {
+    if (auto state = sqlstate_of_attempt(lease, "set local role none; select 1 from public.tags");
+        state != forbidden) {
         return fmt::format("SET ROLE NONE leaves nothing to read ({})", state);
     }
     if (!is_refused(elsewhere)) return "another database refuses the lease";
     return {};
 }
 
-std::string probe_reader(database::session& lease, const registry::placement& where, const std::string& marker)
+std::string
+probe_reader(database::session& lease, const registry::placement& where, const std::string& marker)
 {
     if (auto wrong = probe_place(lease, where, marker); !wrong.empty()) return wrong;
     if (auto state = sqlstate_of_attempt(lease, "select 1 from public.tags"); !state.empty()) {
@@ -86,7 +94,9 @@ std::string probe_reader(database::session& lease, const registry::placement& wh
 }
 
 std::string probe_owner(
-    database::session& lease, const registry::placement& where, const std::string& marker,
+    database::session& lease,
+    const registry::placement& where,
+    const std::string& marker,
     const std::string& chain_checksum
 )
 {

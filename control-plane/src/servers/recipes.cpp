@@ -16,11 +16,19 @@ using database::transaction;
 constexpr int version_16 = 160000;
 constexpr std::string_view probe_login = "leasehold_probe_login";
 
-// The 21 advisory lock functions, the same on 15 and 17, each as (bigint) and (int,int), and the one without arguments.
+// The 21 advisory lock functions, the same on 15 and 17, each as (bigint) and (int,int), and the one without
+// arguments.
 constexpr std::array<std::string_view, 10> advisory_locks{
-    "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
-    "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared", "pg_try_advisory_xact_lock",
-    "pg_try_advisory_xact_lock_shared", "pg_advisory_unlock", "pg_advisory_unlock_shared",
+    "pg_advisory_lock",
+    "pg_advisory_lock_shared",
+    "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared",
+    "pg_advisory_xact_lock",
+    "pg_advisory_xact_lock_shared",
+    "pg_try_advisory_xact_lock",
+    "pg_try_advisory_xact_lock_shared",
+    "pg_advisory_unlock",
+    "pg_advisory_unlock_shared",
 };
 
 std::string advisory_functions()
@@ -61,8 +69,8 @@ constexpr query may_connect{"database_may_connect", R"(
 constexpr query role_oids{"role_oids", R"(
     select coalesce(pg_catalog.array_agg(oid)::text, '{}') as oids from pg_catalog.pg_roles where rolname = any($1::text[]))"};
 
-// A login in progress is not in pg_stat_activity and survives a revocation; its lock on the database shows it. Looking by user
-// name would miss backends whose role is gone.
+// A login in progress is not in pg_stat_activity and survives a revocation; its lock on the database shows
+// it. Looking by user name would miss backends whose role is gone.
 constexpr query look_for_sessions{"sessions_to_cut", R"(
     select a.pid from pg_catalog.pg_stat_activity a left join pg_catalog.pg_roles r on r.oid = a.usesysid
      where a.datid = $1::oid and a.usesysid is not null and a.pid <> pg_catalog.pg_backend_pid()
@@ -162,7 +170,11 @@ std::string identifiers(const transaction& tx, const std::vector<std::string>& n
 }
 
 void grant_membership(
-    transaction& tx, std::string_view granted, std::string_view member, std::string_view options_of_16, int version
+    transaction& tx,
+    std::string_view granted,
+    std::string_view member,
+    std::string_view options_of_16,
+    int version
 )
 {
     if (tx.find_one(find_membership, granted, member)) return;
@@ -173,10 +185,12 @@ void grant_membership(
 
 void create_role(transaction& tx, std::string_view role, std::string_view options)
 {
-    if (!role_exists(tx, role)) tx.run_script("create role " + tx.quote_identifier(role) + " " + std::string(options));
+    if (!role_exists(tx, role))
+        tx.run_script("create role " + tx.quote_identifier(role) + " " + std::string(options));
 }
 
-// Borrows the owner's rights for the transaction; on 16 and later a creator has only ADMIN, which suffices to grant them.
+// Borrows the owner's rights for the transaction; on 16 and later a creator has only ADMIN, which suffices to
+// grant them.
 void borrow(transaction& tx, std::string_view role, int version)
 {
     tx.run_script(
@@ -216,7 +230,11 @@ database_look look_at(transaction& tx, std::string_view name)
 
 [[noreturn]] void mismatch(std::string_view what)
 {
-    throw error(error_kind::internal, "placement_mismatch", fmt::format("the catalog does not show what it should: {}", what));
+    throw error(
+        error_kind::internal,
+        "placement_mismatch",
+        fmt::format("the catalog does not show what it should: {}", what)
+    );
 }
 
 void terminate_each(session& maintenance, const std::vector<database::row>& pids)
@@ -261,9 +279,8 @@ bootstrap_facts bootstrap_server(
     });
     const auto base = look(superuser, [](transaction& tx) { return look_at(tx, base_database); });
     if (!base.exists) {
-        superuser.run_plain(
-            "create database leasehold_base owner leasehold_provisioner template template0 encoding 'UTF8' strategy wal_log"
-        );
+        superuser.run_plain("create database leasehold_base owner leasehold_provisioner template template0 "
+                            "encoding 'UTF8' strategy wal_log");
         made.made_base = true;
     }
     superuser.in_transaction([&](transaction& tx) {
@@ -294,7 +311,8 @@ void harden_base(session& superuser_inside)
             grant execute on function {0} to leasehold_provisioner with grant option;
             revoke execute on function {1} from public;
             grant execute on function {1} to leasehold_provisioner with grant option)",
-            large_object_functions, advisory_functions()
+            large_object_functions,
+            advisory_functions()
         ));
     });
 }
@@ -361,7 +379,9 @@ void create_roles(session& maintenance, const role_names& names)
         grant_membership(tx, names.owner, names.migrate_login, chained, version);
         if (version >= version_16) {
             for (const auto& login : names.logins()) {
-                grant_membership(tx, login, broker_role_login, "admin true, inherit false, set false", version);
+                grant_membership(
+                    tx, login, broker_role_login, "admin true, inherit false, set false", version
+                );
             }
         }
     });
@@ -383,7 +403,10 @@ void check_roles(transaction& tx, const role_names& names)
 }  // namespace
 
 void create_placement(
-    session& maintenance, const registry::placement& where, const std::string& marker, const std::string& template_database,
+    session& maintenance,
+    const registry::placement& where,
+    const std::string& marker,
+    const std::string& template_database,
     int connection_limit
 )
 {
@@ -393,14 +416,17 @@ void create_placement(
     auto seen = look(maintenance, [&](transaction& tx) { return look_at(tx, where.database); });
     if (seen.exists && !seen.marker.empty() && seen.marker != marker) {
         throw error(
-            error_kind::internal, "placement_mismatch",
-            fmt::format("database {} carries another marker", where.database), seen.marker
+            error_kind::internal,
+            "placement_mismatch",
+            fmt::format("database {} carries another marker", where.database),
+            seen.marker
         );
     }
     if (seen.exists && seen.marker.empty()) {
         if (seen.owner != provisioner_role || seen.open) {
             throw error(
-                error_kind::conflict, "name_taken",
+                error_kind::conflict,
+                "name_taken",
                 fmt::format("a database {} that is not ours is there already", where.database)
             );
         }
@@ -412,8 +438,10 @@ void create_placement(
     create_roles(maintenance, names);
     if (!seen.exists) {
         maintenance.run_plain(fmt::format(
-            "create database {} template {} strategy wal_log allow_connections false connection limit {}", quoted,
-            maintenance.quote_identifier(template_database), connection_limit
+            "create database {} template {} strategy wal_log allow_connections false connection limit {}",
+            quoted,
+            maintenance.quote_identifier(template_database),
+            connection_limit
         ));
     }
     if (!seen.open) {
@@ -421,7 +449,9 @@ void create_placement(
             tx.run_script("revoke all on database " + quoted + " from public");
             tx.run_script("grant connect on database " + quoted + " to " + identifiers(tx, names.logins()));
             tx.run_script("grant temporary on database " + quoted + " to " + tx.quote_identifier(names.rw));
-            tx.run_script("grant create, temporary on database " + quoted + " to " + tx.quote_identifier(names.owner));
+            tx.run_script(
+                "grant create, temporary on database " + quoted + " to " + tx.quote_identifier(names.owner)
+            );
             tx.run_script("comment on database " + quoted + " is " + tx.quote_literal(marker));
         });
         maintenance.run_plain("alter database " + quoted + " allow_connections true");
@@ -430,8 +460,10 @@ void create_placement(
     maintenance.in_transaction([&](transaction& tx) {
         check_roles(tx, names);
         const auto now = look_at(tx, where.database);
-        if (!now.open || now.owner != provisioner_role || now.marker != marker) mismatch("database " + where.database);
-        if (tx.get_one(public_rights, where.database).get<int>("n") != 0) mismatch("PUBLIC on " + where.database);
+        if (!now.open || now.owner != provisioner_role || now.marker != marker)
+            mismatch("database " + where.database);
+        if (tx.get_one(public_rights, where.database).get<int>("n") != 0)
+            mismatch("PUBLIC on " + where.database);
     });
 }
 
@@ -467,10 +499,14 @@ void grant_rights(session& inside, const registry::placement& where, bool adviso
             alter default privileges grant usage on schemas to {1}, {2};
             revoke insert, update, delete on public.schema_version from {1};
             reset role)",
-            owner, rw, ro
+            owner,
+            rw,
+            ro
         ));
         if (advisory_locks_too) {
-            tx.run_script(fmt::format("grant execute on function {} to {}, {}", advisory_functions(), owner, rw));
+            tx.run_script(
+                fmt::format("grant execute on function {} to {}, {}", advisory_functions(), owner, rw)
+            );
         }
         give_back(tx, names.owner);
     });
@@ -480,16 +516,19 @@ void grant_rights(session& inside, const registry::placement& where, bool adviso
             mismatch("owner of " + foreign.front().get<std::string>("object"));
         }
         const auto& borrowed = version >= version_16 ? borrowed_16 : borrowed_15;
-        if (tx.find_one(borrowed, provisioner_role, names.owner)) mismatch("a borrowed membership of " + names.owner);
+        if (tx.find_one(borrowed, provisioner_role, names.owner))
+            mismatch("a borrowed membership of " + names.owner);
     });
 }
 
-std::vector<std::string> creation_statements(role_class what, const registry::placement& where, int server_version)
+std::vector<std::string>
+creation_statements(role_class what, const registry::placement& where, int server_version)
 {
     const role_names names(where.name);
     std::vector<std::string> statements{
         fmt::format(
-            "CREATE ROLE \"{{{{name}}}}\" LOGIN INHERIT PASSWORD '{{{{password}}}}' VALID UNTIL '{{{{expiration}}}}' IN ROLE {}",
+            "CREATE ROLE \"{{{{name}}}}\" LOGIN INHERIT PASSWORD '{{{{password}}}}' VALID UNTIL "
+            "'{{{{expiration}}}}' IN ROLE {}",
             names.login_of(what)
         ),
         fmt::format("ALTER ROLE \"{{{{name}}}}\" SET role = '{}'", names.data_role_of(what)),
@@ -508,7 +547,8 @@ std::vector<std::string> creation_statements(role_class what, const registry::pl
 
 std::vector<std::string> revocation_statements()
 {
-    // One element: the word END keeps the broker from splitting it. The lock_timeout: nobody may hold up the broker.
+    // One element: the word END keeps the broker from splitting it. The lock_timeout: nobody may hold up the
+    // broker.
     return {R"(DO $$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{{name}}') THEN
   PERFORM pg_catalog.set_config('lock_timeout', '50ms', true);
   FOR i IN 1..20 LOOP
@@ -530,7 +570,8 @@ void check_gate(session& maintenance, const registry::placement& where, bool ope
     const role_names names(where.name);
     maintenance.in_transaction([&](transaction& tx) {
         for (const auto& login : names.tenant_logins()) {
-            if (tx.get_one(may_connect, login, where.database).get<bool>("may") != open) mismatch("CONNECT of " + login);
+            if (tx.get_one(may_connect, login, where.database).get<bool>("may") != open)
+                mismatch("CONNECT of " + login);
         }
     });
 }
@@ -563,9 +604,8 @@ void open_gate(session& maintenance, const registry::placement& where)
 
 namespace {
 
-std::vector<database::row> sessions_now(
-    session& maintenance, const std::string& database, const std::vector<std::string>& login_roles
-)
+std::vector<database::row>
+sessions_now(session& maintenance, const std::string& database, const std::vector<std::string>& login_roles)
 {
     return look(maintenance, [&](transaction& tx) {
         const auto seen = look_at(tx, database);
@@ -577,13 +617,17 @@ std::vector<database::row> sessions_now(
 
 }  // namespace
 
-int count_sessions(session& maintenance, const std::string& database, const std::vector<std::string>& login_roles)
+int count_sessions(
+    session& maintenance, const std::string& database, const std::vector<std::string>& login_roles
+)
 {
     return static_cast<int>(sessions_now(maintenance, database, login_roles).size());
 }
 
 int cut(
-    session& maintenance, const std::string& database, const std::vector<std::string>& login_roles,
+    session& maintenance,
+    const std::string& database,
+    const std::vector<std::string>& login_roles,
     std::chrono::milliseconds patience
 )
 {
@@ -612,27 +656,32 @@ bool database_exists(session& maintenance, const std::string& database)
     return look(maintenance, [&](transaction& tx) { return look_at(tx, database); }).exists;
 }
 
-void drop_placement_database(session& maintenance, const registry::placement& where, const std::string& marker)
+void drop_placement_database(
+    session& maintenance, const registry::placement& where, const std::string& marker
+)
 {
     const auto seen = look(maintenance, [&](transaction& tx) { return look_at(tx, where.database); });
     if (!seen.exists) return;
     const bool never_opened = seen.marker.empty() && !seen.open && seen.owner == provisioner_role;
     if (seen.marker != marker && !never_opened) {
         throw error(
-            error_kind::internal, "placement_mismatch",
-            fmt::format("database {} is not this tenant's: it is not dropped", where.database), seen.marker
+            error_kind::internal,
+            "placement_mismatch",
+            fmt::format("database {} is not this tenant's: it is not dropped", where.database),
+            seen.marker
         );
     }
     maintenance.run_plain("drop database " + maintenance.quote_identifier(where.database) + " with (force)");
-    if (database_exists(maintenance, where.database)) mismatch("database " + where.database + " after its drop");
+    if (database_exists(maintenance, where.database))
+        mismatch("database " + where.database + " after its drop");
 }
 
 namespace {
 
 using open_inside = std::function<std::unique_ptr<session>(const std::string& database)>;
 
-// Takes away what a role was given in other databases of the server (a tenant may GRANT on its own objects to any role), then
-// drops it. The owners must be borrowed too: without them DROP OWNED BY only warns.
+// Takes away what a role was given in other databases of the server (a tenant may GRANT on its own objects to
+// any role), then drops it. The owners must be borrowed too: without them DROP OWNED BY only warns.
 void drop_role(session& maintenance, const std::string& role, const open_inside& open_database)
 {
     const auto databases = look(maintenance, [&](transaction& tx) {
@@ -665,7 +714,9 @@ void drop_role(session& maintenance, const std::string& role, const open_inside&
 
 void end_sessions_of(session& maintenance, const std::string& role)
 {
-    terminate_each(maintenance, look(maintenance, [&](transaction& tx) { return tx.find_all(sessions_of, role); }));
+    terminate_each(maintenance, look(maintenance, [&](transaction& tx) {
+                       return tx.find_all(sessions_of, role);
+                   }));
 }
 
 std::vector<std::string> names_in(session& maintenance, const query& what, const std::string& with)
@@ -709,10 +760,14 @@ void create_probe(session& maintenance)
     maintenance.in_transaction([&](transaction& tx) {
         create_role(tx, probe_login, "nologin noinherit");
         if (version >= version_16) {
-            grant_membership(tx, probe_login, broker_role_login, "admin true, inherit false, set false", version);
+            grant_membership(
+                tx, probe_login, broker_role_login, "admin true, inherit false, set false", version
+            );
         }
     });
-    maintenance.run_plain("create database leasehold_probe template leasehold_base strategy wal_log allow_connections false");
+    maintenance.run_plain(
+        "create database leasehold_probe template leasehold_base strategy wal_log allow_connections false"
+    );
     maintenance.run_plain("revoke all on database leasehold_probe from public");
     maintenance.run_plain("grant connect on database leasehold_probe to leasehold_probe_login");
     maintenance.run_plain("alter database leasehold_probe allow_connections true");
@@ -753,7 +808,8 @@ sweep_counts sweep(session& maintenance, const open_inside& open_database, std::
     sweep_counts counts;
     const auto expired = look(maintenance, [&](transaction& tx) {
         std::vector<std::string> names;
-        for (const auto& row : tx.find_all(expired_logins, expired_for.count())) names.push_back(row.get<std::string>("name"));
+        for (const auto& row : tx.find_all(expired_logins, expired_for.count()))
+            names.push_back(row.get<std::string>("name"));
         return names;
     });
     const auto closed = look(maintenance, [](transaction& tx) {

@@ -11,15 +11,16 @@
 #include <string>
 #include <vector>
 
-// All SQL that provisioning does to a PostgreSQL server. Blocking; each function takes a session of the provisioner (of the
-// superuser where it says so), in the maintenance database unless it says "inside". Each may be repeated: it asks the catalog
-// first, and ends by looking, never by believing its own statement. Statements run under lock_timeout 2 s.
+// All SQL that provisioning does to a PostgreSQL server. Blocking; each function takes a session of the
+// provisioner (of the superuser where it says so), in the maintenance database unless it says "inside". Each
+// may be repeated: it asks the catalog first, and ends by looking, never by believing its own statement.
+// Statements run under lock_timeout 2 s.
 namespace leasehold::control_plane::servers {
 
 using database::session;
 
-// Once per server, by a superuser: provisioner and broker logins, template owner, the hardened base database, PUBLIC closed.
-// Passwords are SCRAM verifiers: the clear text never reaches PostgreSQL.
+// Once per server, by a superuser: provisioner and broker logins, template owner, the hardened base database,
+// PUBLIC closed. Passwords are SCRAM verifiers: the clear text never reaches PostgreSQL.
 struct bootstrap_facts
 {
     bool made_provisioner = false;
@@ -27,7 +28,8 @@ struct bootstrap_facts
     bool made_base = false;
 };
 bootstrap_facts bootstrap_server(
-    session& superuser, const std::string& provisioner_verifier, const std::string& broker_verifier);
+    session& superuser, const std::string& provisioner_verifier, const std::string& broker_verifier
+);
 // Inside leasehold_base, which is open while this runs.
 void harden_base(session& superuser_inside);
 void open_base(session& superuser);
@@ -35,7 +37,12 @@ void close_base(session& superuser);
 void set_password(session& superuser_or_self, std::string_view role, const std::string& verifier);
 
 // Templates.
-enum class database_state { absent, ready, unfinished };
+enum class database_state
+{
+    absent,
+    ready,
+    unfinished
+};
 database_state look_at_template(session& maintenance, const std::string& name);
 void create_template_database(session& maintenance, const std::string& name);  // open, public closed
 void prepare_template(session& inside);                                        // rights of the template owner
@@ -44,42 +51,60 @@ void drop_unfinished_template(session& maintenance, const std::string& name);
 
 // Recipe B. Errors: conflict name_taken, internal placement_mismatch.
 void create_placement(
-    session& maintenance, const registry::placement& where, const std::string& marker, const std::string& template_database,
-    int connection_limit);
+    session& maintenance,
+    const registry::placement& where,
+    const std::string& marker,
+    const std::string& template_database,
+    int connection_limit
+);
 // Recipe C, inside the placement's database: one transaction; then the look.
 void grant_rights(session& inside, const registry::placement& where, bool advisory_locks);
 
 // Statements of the broker's roles (recipe E), and of their revocation (recipe F).
-std::vector<std::string> creation_statements(role_class what, const registry::placement& where, int server_version);
+std::vector<std::string>
+creation_statements(role_class what, const registry::placement& where, int server_version);
 std::vector<std::string> revocation_statements();
 
 // The gate of suspension: CONNECT of the tenant's login chains. Returns only when the catalog says so.
 void close_gate(session& maintenance, const registry::placement& where);
 void open_gate(session& maintenance, const registry::placement& where);
 
-// Ends every session of the named login chains on that database, logins in progress and roleless backends included; done when
-// two looks in a row, 20 ms apart, found none. Returns how many were ended. Error: timeout cut_incomplete after `patience`.
+// Ends every session of the named login chains on that database, logins in progress and roleless backends
+// included; done when two looks in a row, 20 ms apart, found none. Returns how many were ended. Error:
+// timeout cut_incomplete after `patience`.
 int cut(
-    session& maintenance, const std::string& database, const std::vector<std::string>& login_roles,
-    std::chrono::milliseconds patience);
+    session& maintenance,
+    const std::string& database,
+    const std::vector<std::string>& login_roles,
+    std::chrono::milliseconds patience
+);
 
 // How many of them there are now (the same look as cut).
-int count_sessions(session& maintenance, const std::string& database, const std::vector<std::string>& login_roles);
+int count_sessions(
+    session& maintenance, const std::string& database, const std::vector<std::string>& login_roles
+);
 
 // The marker of a database; empty: no such database or no marker.
 std::string marker_on(session& maintenance, const std::string& database);
 bool database_exists(session& maintenance, const std::string& database);
 
 // Deletion. The marker must match, else placement_mismatch; absent is fine.
-void drop_placement_database(session& maintenance, const registry::placement& where, const std::string& marker);
-// Lease logins of a tenant that are left, and the placement's own roles. `open_database` gives a session inside a database
-// in which a role still owns or holds something (foreign grants), so that it can be taken away there.
+void drop_placement_database(
+    session& maintenance, const registry::placement& where, const std::string& marker
+);
+// Lease logins of a tenant that are left, and the placement's own roles. `open_database` gives a session
+// inside a database in which a role still owns or holds something (foreign grants), so that it can be taken
+// away there.
 void drop_lease_logins(
-    session& maintenance, const std::string& tid,
-    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database);
+    session& maintenance,
+    const std::string& tid,
+    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database
+);
 void drop_placement_roles(
-    session& maintenance, const registry::placement& where,
-    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database);
+    session& maintenance,
+    const registry::placement& where,
+    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database
+);
 std::vector<std::string> roles_left(session& maintenance, const std::string& tid);
 
 // Bootstrap's proof: a database and a login chain of its own that come and go.
@@ -101,6 +126,7 @@ struct sweep_counts
 sweep_counts sweep(
     session& maintenance,
     const std::function<std::unique_ptr<session>(const std::string& database)>& open_database,
-    std::chrono::seconds expired_for);
+    std::chrono::seconds expired_for
+);
 
 }  // namespace leasehold::control_plane::servers

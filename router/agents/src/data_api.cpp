@@ -61,8 +61,10 @@ const fields<heartbeat> heartbeat_fields{
         {"have", &heartbeat::have, at_most(64), or_default()},
     }};
 const fields<heartbeat_answer> heartbeat_answer_fields{
-    {"next_s", &heartbeat_answer::next_s}, {"state", &heartbeat_answer::state},
-    {"want", &heartbeat_answer::want},     {"commands", &heartbeat_answer::commands},
+    {"next_s", &heartbeat_answer::next_s},
+    {"state", &heartbeat_answer::state},
+    {"want", &heartbeat_answer::want},
+    {"commands", &heartbeat_answer::commands},
     {"renew", &heartbeat_answer::renew},
 };
 const fields<inventory_document> inventory_fields{
@@ -99,7 +101,8 @@ const fields<event_answer> event_answer_fields{
     {"rejected", &event_answer::rejected},
 };
 
-// -- SQL: names without a schema are the placement's, whose search_path the session sets; $1 is always the host --
+// -- SQL: names without a schema are the placement's, whose search_path the session sets; $1 is always the
+// host --
 
 constexpr auto add_heartbeat = R"(
     insert into host_heartbeats (host_id, at, metrics) values ($1::uuid, $2::timestamptz, $3::jsonb)
@@ -231,13 +234,18 @@ task<heartbeat_answer> data_api::beat(const http::context& ctx, heartbeat in)
 {
     const auto& who = host_of(ctx);
     if (who.is_pending() && !in.metrics.empty()) {
-        throw error(error_kind::forbidden, "approval_pending", "this host waits for approval: only its presence is taken");
+        throw error(
+            error_kind::forbidden,
+            "approval_pending",
+            "this host waits for approval: only its presence is taken"
+        );
     }
     const auto host = who.host().id.to_string();
     std::vector<statement> all;
     all.emplace_back(
         note_heartbeat,
-        parameters{host, in.agent_version, std::string(who.is_pending() ? "pending" : "approved")});
+        parameters{host, in.agent_version, std::string(who.is_pending() ? "pending" : "approved")}
+    );
     if (!who.is_pending()) {
         co_await make_partitions(who);
         all.emplace_back(list_inventory, parameters{host});
@@ -258,13 +266,16 @@ task<void> data_api::put_inventory(const http::context& ctx, inventory_document 
 {
     const auto& kind = ctx.path_text("kind");
     if (!is_kind(kind) || kind == "packages") {
-        throw error(error_kind::invalid, "inventory_kind_invalid", "a kind is [a-z][a-z0-9_]{0,31} and not packages");
+        throw error(
+            error_kind::invalid, "inventory_kind_invalid", "a kind is [a-z][a-z0-9_]{0,31} and not packages"
+        );
     }
     const auto& who = host_of(ctx);
     std::vector<statement> all;
     all.emplace_back(
         put_document,
-        parameters{who.host().id.to_string(), kind, to_rfc3339(in.collected_at), in.document.dump()});
+        parameters{who.host().id.to_string(), kind, to_rfc3339(in.collected_at), in.document.dump()}
+    );
     co_await store_.write(who, std::move(all));
 }
 
@@ -293,7 +304,8 @@ task<event_answer> data_api::add_events(const http::context& ctx, event_batch in
         if (problem.empty()) {
             good.push_back(std::move(one));
         } else {
-            out.rejected.push_back({one.is_object() ? text_in(one, "id") : std::string(), std::move(problem)});
+            out.rejected.push_back({one.is_object() ? text_in(one, "id") : std::string(), std::move(problem)}
+            );
         }
     }
     const auto offered = good.size();

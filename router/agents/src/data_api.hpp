@@ -81,13 +81,15 @@ struct event_answer
     std::vector<rejected_event> rejected;
 };
 
-// What hosts tell of themselves. The host id is the credential's and a parameter of every statement; every write may be
-// repeated.
+// What hosts tell of themselves. The host id is the credential's and a parameter of every statement; every
+// write may be repeated.
 class data_api
 {
 public:
     data_api(tenant_store& store, const config& values, const clock_source& clock)
-        : store_(store), values_(values), clock_(clock)
+        : store_(store)
+        , values_(values)
+        , clock_(clock)
     {}
     void mount(http::routes& on);
 
@@ -101,7 +103,8 @@ public:
 
 private:
     task<void> make_partitions(const host_principal& who);
-    task<std::vector<rejected_event>> store_events(const host_principal& who, std::vector<nlohmann::json> all);
+    task<std::vector<rejected_event>>
+    store_events(const host_principal& who, std::vector<nlohmann::json> all);
 
     tenant_store& store_;
     const config& values_;

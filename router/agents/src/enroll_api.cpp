@@ -71,10 +71,14 @@ struct refusal
 constexpr std::array refusals{
     refusal{"token_invalid", error_kind::unauthenticated, "this enrollment token is not valid"},
     refusal{"token_expired", error_kind::unauthenticated, "this enrollment token has expired"},
-    refusal{"token_used_up", error_kind::unauthenticated, "this enrollment token has been used as often as it may be"},
+    refusal{
+        "token_used_up",
+        error_kind::unauthenticated,
+        "this enrollment token has been used as often as it may be"},
     refusal{"token_revoked", error_kind::unauthenticated, "this enrollment token was revoked"},
     refusal{"token_network", error_kind::unauthenticated, "this enrollment token is not for this network"},
-    refusal{"route_key_conflict", error_kind::forbidden, "the address used and the token name different tenants"},
+    refusal{
+        "route_key_conflict", error_kind::forbidden, "the address used and the token name different tenants"},
     refusal{"tenant_suspended", error_kind::forbidden, "the token's tenant is suspended"},
     refusal{"tenant_not_ready", error_kind::unavailable, "the token's tenant is not ready yet"},
     refusal{"already_enrolled", error_kind::conflict, "this key is enrolled: its host is known and in use"},
@@ -92,7 +96,9 @@ constexpr std::array refusals{
     if (outcome.starts_with("license_")) {
         throw error(error_kind::unlicensed, outcome, "the license does not allow another host");
     }
-    throw error(error_kind::internal, "registry_answer_unknown", "the enrollment could not be handled", outcome);
+    throw error(
+        error_kind::internal, "registry_answer_unknown", "the enrollment could not be handled", outcome
+    );
 }
 
 credential parse_token(const http::context& ctx)
@@ -106,7 +112,9 @@ std::string parse_public_key(const enroll_request& in)
 {
     auto key = crypto::from_base64(in.public_key);
     if (!key || key->size() != 32) {
-        throw http::fields_error("/public_key", "field_invalid", "must be the base64 of an Ed25519 public key");
+        throw http::fields_error(
+            "/public_key", "field_invalid", "must be the base64 of an Ed25519 public key"
+        );
     }
     return std::move(*key);
 }
@@ -146,7 +154,8 @@ void enroll_api::mount(http::routes& on)
 }
 
 redeem_request enroll_api::to_redeem(
-    const http::context& ctx, const enroll_request& in, const credential& token, std::string public_key) const
+    const http::context& ctx, const enroll_request& in, const credential& token, std::string public_key
+) const
 {
     const auto& lookup = ports_.lookup();
     redeem_request what;
@@ -184,8 +193,9 @@ task<http::reply> enroll_api::enroll(const http::context& ctx, enroll_request in
     const auto issued = credential::make(credential_type::host, by.host.value());
     const auto hmac = keys_.stored_form(issued.secret_part.reveal());
     out.expires_at = clock_.wall() + credential_life;
-    const auto done =
-        co_await ports_.registry().enrolled(by.host, hmac, out.expires_at, ctx.request().peer, ctx.request_id());
+    const auto done = co_await ports_.registry().enrolled(
+        by.host, hmac, out.expires_at, ctx.request().peer, ctx.request_id()
+    );
     if (done.outcome != "ok") refuse(done.outcome);
     co_await wait_known(by.host, hmac);
 
@@ -197,8 +207,13 @@ task<http::reply> enroll_api::enroll(const http::context& ctx, enroll_request in
     out.state = done.state;
     out.next_s = std::chrono::duration_cast<std::chrono::seconds>(values_.agents.heartbeat.interval).count();
     log::info(
-        "host.enrolled", {{"tenant", by.tid}, {"host", by.host.to_string()}, {"state", done.state},
-                          {"replayed", by.is_replay}, {"request_id", ctx.request_id()}});
+        "host.enrolled",
+        {{"tenant", by.tid},
+         {"host", by.host.to_string()},
+         {"state", done.state},
+         {"replayed", by.is_replay},
+         {"request_id", ctx.request_id()}}
+    );
     co_return http::json_reply(done.state == "pending" ? 202 : 201, http::to_json_text(out));
 }
 
@@ -222,8 +237,9 @@ task<void> enroll_api::finish(host_facts host)
     const auto issued = credential::make(credential_type::host, host.id.value());
     auto hmac = keys_.stored_form(issued.secret_part.reveal());
     const auto expires_at = clock_.wall() + credential_life;
-    const auto done =
-        co_await ports_.registry().enrolled(host.id, std::move(hmac), expires_at, std::string(), std::string());
+    const auto done = co_await ports_.registry().enrolled(
+        host.id, std::move(hmac), expires_at, std::string(), std::string()
+    );
     log::info("host.enrollment_finished", {{"host", host.id.to_string()}, {"outcome", done.outcome}});
 }
 

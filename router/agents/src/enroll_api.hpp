@@ -55,8 +55,17 @@ class enroll_api
 {
 public:
     enroll_api(
-        gateway_ports& ports, tenant_store& store, const config& values, const hmac_keys& keys, const clock_source& clock)
-        : ports_(ports), store_(store), values_(values), keys_(keys), clock_(clock)
+        gateway_ports& ports,
+        tenant_store& store,
+        const config& values,
+        const hmac_keys& keys,
+        const clock_source& clock
+    )
+        : ports_(ports)
+        , store_(store)
+        , values_(values)
+        , keys_(keys)
+        , clock_(clock)
     {}
     void mount(http::routes& on);
     task<http::reply> enroll(const http::context& ctx, enroll_request in);
@@ -66,7 +75,8 @@ public:
 
 private:
     [[nodiscard]] redeem_request to_redeem(
-        const http::context& ctx, const enroll_request& in, const credential& token, std::string public_key) const;
+        const http::context& ctx, const enroll_request& in, const credential& token, std::string public_key
+    ) const;
     // Until this router itself takes the credential: its directory follows the registry within a second.
     task<void> wait_known(host_id host, std::string hmac);
 

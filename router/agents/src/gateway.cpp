@@ -1,5 +1,3 @@
-#include <leasehold/router/agents/gateway.hpp>
-
 #include "data_api.hpp"
 #include "enroll_api.hpp"
 #include "host_authenticator.hpp"
@@ -10,6 +8,7 @@
 #include <leasehold/base/log.hpp>
 #include <leasehold/http/routes.hpp>
 #include <leasehold/http/server.hpp>
+#include <leasehold/router/agents/gateway.hpp>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -42,7 +41,9 @@ http::routes_settings routes_settings_of(const clock_source& clock, metrics& int
     http::routes_settings settings;
     settings.patience = longest_handler;
     settings.meters = &into;
-    settings.on_every_answer = [&clock](http::headers& fields) { fields.set("Leasehold-Time", to_rfc3339(clock.wall())); };
+    settings.on_every_answer = [&clock](http::headers& fields) {
+        fields.set("Leasehold-Time", to_rfc3339(clock.wall()));
+    };
     return settings;
 }
 
@@ -50,11 +51,23 @@ http::routes_settings routes_settings_of(const clock_source& clock, metrics& int
 
 struct gateway::impl : std::enable_shared_from_this<gateway::impl>
 {
-    impl(gateway_ports& from, const config& with, const hmac_keys& keys, const clock_source& time, metrics& into)
-        : ports(from), values(with), clock(time), authenticator(from, keys, time),
-          routes(authenticator, authorizer, routes_settings_of(time, into)), store(from.sessions()),
-          enrollment(from, store, with, keys, time), data(store, with, time), identity(from, with, keys, time),
-          alarm(from.context())
+    impl(
+        gateway_ports& from,
+        const config& with,
+        const hmac_keys& keys,
+        const clock_source& time,
+        metrics& into
+    )
+        : ports(from)
+        , values(with)
+        , clock(time)
+        , authenticator(from, keys, time)
+        , routes(authenticator, authorizer, routes_settings_of(time, into))
+        , store(from.sessions())
+        , enrollment(from, store, with, keys, time)
+        , data(store, with, time)
+        , identity(from, with, keys, time)
+        , alarm(from.context())
     {
         enrollment.mount(routes);
         data.mount(routes);
@@ -83,7 +96,12 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
 };
 
 gateway::gateway(
-    gateway_ports& ports, const config& values, const hmac_keys& keys, const clock_source& clock, metrics& into)
+    gateway_ports& ports,
+    const config& values,
+    const hmac_keys& keys,
+    const clock_source& clock,
+    metrics& into
+)
     : impl_(std::make_shared<impl>(ports, values, keys, clock, into))
 {}
 
@@ -168,7 +186,8 @@ task<void> gateway::impl::finish_enrollments()
     for (const auto& [host, since] : due) {
         if (now - since < half_done_after) continue;
         auto facts = ports.lookup().find_host(host);
-        if (!facts || facts->public_key.empty()) continue;  // made beforehand by name: nobody has enrolled yet
+        if (!facts || facts->public_key.empty())
+            continue;  // made beforehand by name: nobody has enrolled yet
         try {
             co_await enrollment.finish(std::move(*facts));
         } catch (const error& why) {

@@ -18,17 +18,22 @@ constexpr auto previous_is_good_for = std::chrono::seconds(60);
 
 }  // namespace
 
-host_facts host_authenticator::find_host(const http::context&, const std::optional<credential>& presented) const
+host_facts
+host_authenticator::find_host(const http::context&, const std::optional<credential>& presented) const
 {
     const auto& lookup = ports_.lookup();
     if (!presented || presented->type != credential_type::host) refuse_credential();
     if (!lookup.is_loaded()) {
-        throw error(error_kind::unavailable, "directory_loading", "this router does not know its tenants yet");
+        throw error(
+            error_kind::unavailable, "directory_loading", "this router does not know its tenants yet"
+        );
     }
     auto host = lookup.find_host(host_id(presented->id));
     if (host) return std::move(*host);
     if (lookup.is_stale()) {
-        throw error(error_kind::unavailable, "directory_stale", "this host may be newer than what this router knows");
+        throw error(
+            error_kind::unavailable, "directory_stale", "this host may be newer than what this router knows"
+        );
     }
     // An unknown id costs what a known one costs.
     const host_facts nobody;
@@ -37,7 +42,8 @@ host_facts host_authenticator::find_host(const http::context&, const std::option
 }
 
 // All three are compared, always: the time tells nothing.
-host_authenticator::match host_authenticator::match_secret(const host_facts& host, std::string_view secret_part) const
+host_authenticator::match
+host_authenticator::match_secret(const host_facts& host, std::string_view secret_part) const
 {
     const bool is_current = keys_.matches(host.credential_hmac, secret_part);
     const bool is_next = keys_.matches(host.next_hmac, secret_part);
@@ -54,10 +60,12 @@ task<std::shared_ptr<const http::principal>> host_authenticator::authenticate(co
     auto host = find_host(ctx, presented);
     const auto matched = match_secret(host, presented->secret_part.reveal());
     const auto now = clock_.wall();
-    const bool is_past = matched == match::previous && (!host.promoted_at || now - *host.promoted_at > previous_is_good_for);
+    const bool is_past =
+        matched == match::previous && (!host.promoted_at || now - *host.promoted_at > previous_is_good_for);
     if (matched == match::none || is_past) refuse_credential();
     auto tenant = ports_.lookup().find_tenant(host.tenant);
-    if (!tenant) throw error(error_kind::unavailable, "tenant_not_ready", "this host's tenant is not known here yet");
+    if (!tenant)
+        throw error(error_kind::unavailable, "tenant_not_ready", "this host's tenant is not known here yet");
 
     co_await refuse_other_names(ctx, host.id, host.tenant);
     auto expires_at = host.credential_expires_at.value_or(wall_time{});
@@ -69,7 +77,9 @@ task<std::shared_ptr<const http::principal>> host_authenticator::authenticate(co
         auto forms = keys_.accepted_forms(presented->secret_part.reveal());
         co_await promote(host.id, std::move(forms));
     }
-    co_return std::make_shared<const host_principal>(std::move(host), std::move(*tenant), expires_at, is_expired);
+    co_return std::make_shared<const host_principal>(
+        std::move(host), std::move(*tenant), expires_at, is_expired
+    );
 }
 
 // First use of a new credential. While the registry is away both keep working, and the next use tries again.
@@ -96,14 +106,24 @@ task<void> host_authenticator::refuse_other_names(const http::context& ctx, host
     what.source_ip = ctx.request().peer;
     what.request_id = ctx.request_id();
     log::error(
-        "route.refused", {{"code", "route_key_conflict"}, {"listener", "agents"}, {"request_id", ctx.request_id()},
-                          {"peer", ctx.request().peer}, {"keys", "host,credential"}, {"host", host.to_string()}});
+        "route.refused",
+        {{"code", "route_key_conflict"},
+         {"listener", "agents"},
+         {"request_id", ctx.request_id()},
+         {"peer", ctx.request().peer},
+         {"keys", "host,credential"},
+         {"host", host.to_string()}}
+    );
     try {
         co_await ports_.registry().audit(std::move(what));
     } catch (const error& why) {  // refused all the same
         log::failure("audit.not_written", why, {{"request_id", ctx.request_id()}});
     }
-    throw error(error_kind::forbidden, "route_key_conflict", "the address used and the credential name different tenants");
+    throw error(
+        error_kind::forbidden,
+        "route_key_conflict",
+        "the address used and the credential name different tenants"
+    );
 }
 
 task<std::shared_ptr<const http::authorization>>
@@ -117,7 +137,11 @@ host_authorizer::authorize(const http::context& ctx, const http::permission& nee
         throw error(error_kind::forbidden, "tenant_suspended", "this host's tenant is suspended");
     }
     if (who.is_expired() && needed != may::renew) {
-        throw error(error_kind::unauthenticated, "credential_expired", "the credential has ended: renew it with the key");
+        throw error(
+            error_kind::unauthenticated,
+            "credential_expired",
+            "the credential has ended: renew it with the key"
+        );
     }
     if (state == "locked" && needed != may::read_self) {
         throw error(error_kind::forbidden, "host_locked", "this host is locked");

@@ -10,20 +10,29 @@
 
 namespace leasehold::router::agents {
 
-// Who asks, from the credential alone: the directory's row of the id inside it. Names beside it (Host) may only agree.
-// Thread: the gateway's lane.
+// Who asks, from the credential alone: the directory's row of the id inside it. Names beside it (Host) may
+// only agree. Thread: the gateway's lane.
 class host_authenticator final : public http::authenticator
 {
 public:
     host_authenticator(gateway_ports& ports, const hmac_keys& keys, const clock_source& clock)
-        : ports_(ports), keys_(keys), clock_(clock)
+        : ports_(ports)
+        , keys_(keys)
+        , clock_(clock)
     {}
     task<std::shared_ptr<const http::principal>> authenticate(const http::context& ctx) override;
 
 private:
-    enum class match : std::uint8_t { none, current, next, previous };
+    enum class match : std::uint8_t
+    {
+        none,
+        current,
+        next,
+        previous
+    };
 
-    [[nodiscard]] host_facts find_host(const http::context& ctx, const std::optional<credential>& presented) const;
+    [[nodiscard]] host_facts
+    find_host(const http::context& ctx, const std::optional<credential>& presented) const;
     [[nodiscard]] match match_secret(const host_facts& host, std::string_view secret_part) const;
     task<void> promote(host_id host, std::vector<std::string> forms);
     task<void> refuse_other_names(const http::context& ctx, host_id host, tenant_id tenant);

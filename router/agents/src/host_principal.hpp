@@ -22,14 +22,20 @@ class host_principal final : public http::principal
 {
 public:
     host_principal(host_facts host, tenant_facts tenant, wall_time expires_at, bool is_expired)
-        : host_(std::move(host)), tenant_(std::move(tenant)), expires_at_(expires_at), is_expired_(is_expired)
+        : host_(std::move(host))
+        , tenant_(std::move(tenant))
+        , expires_at_(expires_at)
+        , is_expired_(is_expired)
     {}
     [[nodiscard]] std::string log_name() const override { return "host:" + host_.id.to_string(); }
     [[nodiscard]] std::string tenant() const override { return tenant_.tid; }
 
     [[nodiscard]] const host_facts& host() const noexcept { return host_; }
     [[nodiscard]] const tenant_facts& of_tenant() const noexcept { return tenant_; }
-    [[nodiscard]] wall_time expires_at() const noexcept { return expires_at_; }  // of the presented credential
+    [[nodiscard]] wall_time expires_at() const noexcept
+    {
+        return expires_at_;
+    }  // of the presented credential
     [[nodiscard]] bool is_expired() const noexcept { return is_expired_; }
     [[nodiscard]] bool is_pending() const noexcept { return host_.state == "pending"; }
 

@@ -36,8 +36,11 @@ const fields<self_tenant> self_tenant_fields{
     {"tid", &self_tenant::tid},
 };
 const fields<self> self_fields{
-    {"host_id", &self::host},       {"tenant", &self::tenant},         {"state", &self::state},
-    {"generation", &self::generation}, {"expires_at", &self::expires_at},
+    {"host_id", &self::host},
+    {"tenant", &self::tenant},
+    {"state", &self::state},
+    {"generation", &self::generation},
+    {"expires_at", &self::expires_at},
 };
 
 struct refusal
@@ -49,13 +52,22 @@ struct refusal
 };
 
 constexpr std::array refusals{
-    refusal{"host_not_found", error_kind::unauthenticated, "credential_invalid", "this credential is not valid"},
-    refusal{"host_enrolling", error_kind::unauthenticated, "credential_invalid", "this credential is not valid"},
-    refusal{"credential_expired", error_kind::unauthenticated, "credential_expired", "the credential ended too long ago"},
+    refusal{
+        "host_not_found", error_kind::unauthenticated, "credential_invalid", "this credential is not valid"},
+    refusal{
+        "host_enrolling", error_kind::unauthenticated, "credential_invalid", "this credential is not valid"},
+    refusal{
+        "credential_expired",
+        error_kind::unauthenticated,
+        "credential_expired",
+        "the credential ended too long ago"},
     refusal{"host_locked", error_kind::forbidden, "host_locked", "this host is locked"},
     refusal{"host_revoked", error_kind::forbidden, "host_revoked", "this host was revoked"},
-    refusal{"generation_conflict", error_kind::conflict, "generation_conflict",
-            "this generation was renewed already: is there a copy of this host?"},
+    refusal{
+        "generation_conflict",
+        error_kind::conflict,
+        "generation_conflict",
+        "this generation was renewed already: is there a copy of this host?"},
 };
 
 [[noreturn]] void refuse(const std::string& outcome)
@@ -71,7 +83,9 @@ std::optional<std::string> parse_new_key(const renewal& in)
     if (!in.public_key) return std::nullopt;
     auto key = crypto::from_base64(*in.public_key);
     if (!key || key->size() != 32) {
-        throw http::fields_error("/public_key", "field_invalid", "must be the base64 of an Ed25519 public key");
+        throw http::fields_error(
+            "/public_key", "field_invalid", "must be the base64 of an Ed25519 public key"
+        );
     }
     return key;
 }
@@ -80,7 +94,8 @@ std::optional<std::string> parse_new_key(const renewal& in)
 
 void identity_api::mount(http::routes& on)
 {
-    on.get("/agent/v1/self", may::read_self, this, &identity_api::show).summary("What the gateway holds of this host");
+    on.get("/agent/v1/self", may::read_self, this, &identity_api::show)
+        .summary("What the gateway holds of this host");
     on.post("/agent/v1/credential", may::renew, this, &identity_api::renew)
         .body_limit(body_limit)
         .summary("The next credential, signed for with the host's key");
@@ -102,7 +117,8 @@ task<renewed> identity_api::renew(const http::context& ctx, renewal in)
 {
     const auto& host = host_of(ctx).host();
     verify_renewal(
-        host.public_key, host.id, in.generation, ctx.request().body, ctx.header("Leasehold-Signature"));
+        host.public_key, host.id, in.generation, ctx.request().body, ctx.header("Leasehold-Signature")
+    );
     const auto issued = credential::make(credential_type::host, host.id.value());
     renew_request what;
     what.host = host.id;

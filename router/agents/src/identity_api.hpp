@@ -44,7 +44,10 @@ class identity_api
 {
 public:
     identity_api(gateway_ports& ports, const config& values, const hmac_keys& keys, const clock_source& clock)
-        : ports_(ports), values_(values), keys_(keys), clock_(clock)
+        : ports_(ports)
+        , values_(values)
+        , keys_(keys)
+        , clock_(clock)
     {}
     void mount(http::routes& on);
 

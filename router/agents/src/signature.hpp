@@ -13,9 +13,17 @@ namespace leasehold::router::agents {
 //   "leasehold-renew-1" LF host id LF generation LF hex SHA-256 of the body
 // Throws unauthenticated "signature_invalid". `public_key` raw, 32 bytes.
 void verify_enrollment(
-    std::string_view public_key, std::string_view token, std::string_view body, std::optional<std::string_view> signature);
+    std::string_view public_key,
+    std::string_view token,
+    std::string_view body,
+    std::optional<std::string_view> signature
+);
 void verify_renewal(
-    std::string_view public_key, const host_id& host, std::int64_t generation, std::string_view body,
-    std::optional<std::string_view> signature);
+    std::string_view public_key,
+    const host_id& host,
+    std::int64_t generation,
+    std::string_view body,
+    std::optional<std::string_view> signature
+);
 
 }  // namespace leasehold::router::agents

@@ -10,7 +10,7 @@
 namespace leasehold::router::agents {
 namespace {
 
-constexpr int longest_wait = 60;        // seconds, of the lower end
+constexpr int longest_wait = 60;            // seconds, of the lower end
 constexpr std::size_t most_tenants = 4096;  // whose failures are remembered
 
 // A row of an earlier enrollment keeps its history; who enrolls tells anew what the machine is.
@@ -49,7 +49,9 @@ void tenant_store::fail(tenant_id tenant, const error& why)
     };
     if (const auto* refused = dynamic_cast<const sql_refused*>(&why)) {
         if (is_class(*refused, "22") || is_class(*refused, "23")) {
-            throw error(error_kind::invalid, "item_refused", "the database does not take this value", why.what());
+            throw error(
+                error_kind::invalid, "item_refused", "the database does not take this value", why.what()
+            );
         }
         if (is_class(*refused, "42") || is_class(*refused, "3F")) {
             throw later("tenant_schema_behind", "the tenant's tables are not there yet");
@@ -58,7 +60,8 @@ void tenant_store::fail(tenant_id tenant, const error& why)
     }
     if (why.code() == "tenant_suspended") throw error(error_kind::forbidden, why.code(), why.detail());
     if (why.code() == "tenant_moving") throw later("tenant_moving", "the tenant is being moved");
-    if (why.kind() == error_kind::rate_limited) throw later("gateway_busy", "the tenant's connections are all in use");
+    if (why.kind() == error_kind::rate_limited)
+        throw later("gateway_busy", "the tenant's connections are all in use");
     throw later("tenant_unavailable", "the tenant's database cannot be reached now");
 }
 
@@ -97,9 +100,16 @@ task<std::vector<query_result>> tenant_store::write(const host_principal& who, s
 task<void> tenant_store::put_host(tenant_id tenant, host_id host, host_row row)
 {
     std::vector<std::optional<std::string>> values{
-        host.to_string(),          std::move(row.name),       std::move(row.fqdn),          std::move(row.cluster_name),
-        std::move(row.platform),   std::move(row.os_name),    std::move(row.os_version),    std::move(row.agent_version),
-        std::move(row.approval),   std::move(row.labels)};
+        host.to_string(),
+        std::move(row.name),
+        std::move(row.fqdn),
+        std::move(row.cluster_name),
+        std::move(row.platform),
+        std::move(row.os_name),
+        std::move(row.os_version),
+        std::move(row.agent_version),
+        std::move(row.approval),
+        std::move(row.labels)};
     std::vector<statement> all;
     all.emplace_back(put_host_sql, std::move(values));
     try {

@@ -27,8 +27,8 @@ struct host_row
     std::string labels = "{}";
 };
 
-// The tenant's database as the gateway's handlers see it: one transaction a call, and every failure in the words of the
-// agents' API: 503 with a time to come back, or 422 for what the database will never take.
+// The tenant's database as the gateway's handlers see it: one transaction a call, and every failure in the
+// words of the agents' API: 503 with a time to come back, or 422 for what the database will never take.
 // Thread: the gateway's lane.
 class tenant_store
 {

@@ -34,4 +34,4 @@ std::vector<std::int64_t> change_cursor::gaps() const
     return ids;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -14,7 +14,7 @@ namespace leasehold::router {
 class change_cursor
 {
 public:
-    static constexpr std::int64_t jump_max = 10'000; // more missing ids than this at once: load anew
+    static constexpr std::int64_t jump_max = 10'000;  // more missing ids than this at once: load anew
 
     // Before a load: the newest rows. Whatever is missing among them may still come.
     void begin(const std::vector<std::int64_t>& newest, std::uint64_t xmin, std::uint64_t xmax);
@@ -28,7 +28,7 @@ public:
 
 private:
     std::int64_t last_ = 0;
-    std::map<std::int64_t, std::uint64_t> gaps_; // id -> xmax at first sight
+    std::map<std::int64_t, std::uint64_t> gaps_;  // id -> xmax at first sight
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

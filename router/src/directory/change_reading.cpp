@@ -50,7 +50,7 @@ bool may_use(const host_record* host)
     return host != nullptr && host->state != "revoked" && host->state != "locked";
 }
 
-} // namespace
+}  // namespace
 
 tenant_record to_record(const registry::route_tenant& row)
 {
@@ -237,4 +237,4 @@ acts acts_between(
     return found;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

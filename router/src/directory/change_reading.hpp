@@ -14,7 +14,7 @@
 namespace leasehold::router {
 
 tenant_record to_record(const registry::route_tenant& row);
-std::optional<key_record> to_record(const registry::route_key& row); // empty: a role nobody knows
+std::optional<key_record> to_record(const registry::route_key& row);  // empty: a role nobody knows
 host_record to_record(const registry::route_host& row);
 token_record to_record(const registry::route_token& row);
 domain_record to_record(const registry::route_domain& row);
@@ -25,7 +25,7 @@ struct change_summary
 {
     registry::route_names names;
     bool has_license = false;
-    std::set<tenant_id> leases_to_drop; // `lease` rows
+    std::set<tenant_id> leases_to_drop;  // `lease` rows
 };
 change_summary to_summary(const std::vector<registry::change_row>& rows);
 // As if everything had been named that could be acted upon: after a load beside a serving directory.
@@ -37,8 +37,8 @@ directory_change to_change(const registry::route_names& names, const registry::r
 // What a new directory asks of sessions, connections and leases.
 struct acts
 {
-    std::set<tenant_id> tenants_to_kill;   // sessions, waiters, server connections
-    std::set<tenant_id> tenants_to_retire; // their leases
+    std::set<tenant_id> tenants_to_kill;    // sessions, waiters, server connections
+    std::set<tenant_id> tenants_to_retire;  // their leases
     std::vector<relay::principal> principals_to_kill;
     [[nodiscard]] bool empty() const noexcept
     {
@@ -49,4 +49,4 @@ acts acts_between(
     const directory& before, const directory& after, const change_summary& changed, wall_time now
 );
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

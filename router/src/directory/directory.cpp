@@ -112,7 +112,7 @@ std::vector<Key> keys_of(const sharded_map<Key, Value>& all)
     return keys;
 }
 
-} // namespace
+}  // namespace
 
 std::vector<tenant_id> directory::tenant_ids() const
 {
@@ -129,4 +129,4 @@ std::vector<host_id> directory::host_ids() const
     return keys_of(tables_->hosts);
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

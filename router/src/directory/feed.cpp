@@ -9,7 +9,7 @@
 namespace leasehold::router {
 namespace {
 
-constexpr int newest_rows = 1000; // among which a slow commit is looked for at the start
+constexpr int newest_rows = 1000;  // among which a slow commit is looked for at the start
 constexpr int changes_at_once = 1000;
 
 std::vector<std::int64_t> ids_of(const registry::change_page& page)
@@ -20,7 +20,7 @@ std::vector<std::int64_t> ids_of(const registry::change_page& page)
     return ids;
 }
 
-} // namespace
+}  // namespace
 
 feed::feed(
     asio::io_context& on,
@@ -98,7 +98,7 @@ task<void> feed::run()
                 if (!is_away_) log::failure("feed.interrupted", why);
             }
             is_away_ = true;
-            is_woken_ = false; // do not spin
+            is_woken_ = false;  // do not spin
         }
         co_await pause();
     }
@@ -110,7 +110,7 @@ task<void> feed::turn()
     for (bool is_more = true; is_more && !is_stopping_;) {
         auto page = co_await from_.changes(cursor_.last(), cursor_.gaps(), changes_at_once);
         has_contact();
-        if (!is_ours(page)) co_return; // never mix
+        if (!is_ours(page)) co_return;  // never mix
         const auto ids = ids_of(page);
         is_more = ids.size() >= changes_at_once;
         if (!cursor_.take(ids, page.xmin, page.xmax, page.oldest)) {
@@ -121,7 +121,7 @@ task<void> feed::turn()
         }
         facts_.gaps.store(cursor_.gaps().size());
         if (page.rows.empty()) break;
-        must_load_ = true; // what fails from here on is made good by a load
+        must_load_ = true;  // what fails from here on is made good by a load
         co_await apply(std::move(page.rows));
         must_load_ = false;
     }
@@ -268,4 +268,4 @@ bool feed::is_ours(const registry::change_page& page)
     return ours;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

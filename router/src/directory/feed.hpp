@@ -35,7 +35,7 @@ struct feed_settings
     std::chrono::milliseconds poll_interval{500};
     std::chrono::milliseconds beat_interval{5000};
     std::chrono::milliseconds license_interval{60000};
-    std::chrono::milliseconds stamp_interval{60000}; // of keys that were used
+    std::chrono::milliseconds stamp_interval{60000};  // of keys that were used
     int page = 10'000;
 };
 
@@ -57,7 +57,7 @@ public:
         feed_settings settings
     );
 
-    task<void> run(); // until stop()
+    task<void> run();  // until stop()
     void wake();
     void stop();
     void key_used(const key_id& key);
@@ -69,7 +69,7 @@ private:
     task<void> load();
     task<void> turn();
     task<void> apply(std::vector<registry::change_row> rows);
-    task<void> keep_house(); // beat, license, stamps: whichever is due
+    task<void> keep_house();  // beat, license, stamps: whichever is due
     bool is_ours(const registry::change_page& page);
     task<void> acknowledge();
     task<void> load_pages(directory_change& into);
@@ -89,9 +89,9 @@ private:
     change_cursor cursor_;
     asio::steady_timer timer_;
     bool is_woken_ = false;
-    bool must_load_ = true; // nothing yet, or something was read and not applied
+    bool must_load_ = true;  // nothing yet, or something was read and not applied
     bool is_stopping_ = false;
-    bool is_away_ = false; // the registry: logged once
+    bool is_away_ = false;  // the registry: logged once
     boot_time next_beat_{};
     boot_time next_license_{};
     boot_time next_stamps_{};
@@ -100,4 +100,4 @@ private:
     std::vector<std::int64_t> told_gaps_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

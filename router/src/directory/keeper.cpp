@@ -27,7 +27,7 @@ const std::string* database_of(const tenant_record* tenant)
     return tenant != nullptr && tenant->placement ? &tenant->placement->database : nullptr;
 }
 
-} // namespace
+}  // namespace
 
 directory_keeper::directory_keeper(std::string domain_suffix) : domain_suffix_(std::move(domain_suffix)) {}
 directory_keeper::~directory_keeper() = default;
@@ -82,7 +82,7 @@ directory_ptr directory_keeper::put(directory_change change)
 fleet_directory::fleet_directory(const multi_tenant& allowed, std::string domain_suffix)
     : directory_keeper(std::move(domain_suffix))
 {
-    static_cast<void>(allowed); // its existence is the permission
+    static_cast<void>(allowed);  // its existence is the permission
 }
 
 directory_ptr fleet_directory::apply(directory_change change)
@@ -120,4 +120,4 @@ directory_ptr one_tenant_directory::apply(directory_change change)
     return put(std::move(change));
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

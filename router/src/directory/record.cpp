@@ -25,7 +25,7 @@ bool is_host_character(char c) noexcept
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
 }
 
-} // namespace
+}  // namespace
 
 std::string_view to_text(tenant_state value) noexcept
 {
@@ -81,9 +81,9 @@ bool network::contains(const network& host) const noexcept
 
 std::optional<std::string> to_canonical_domain(std::string_view name)
 {
-    if (name.empty() || name.front() == '[') return std::nullopt; // [v6]:port
+    if (name.empty() || name.front() == '[') return std::nullopt;  // [v6]:port
     if (const auto colon = name.rfind(':'); colon != std::string_view::npos) {
-        if (name.find(':') != colon) return std::nullopt; // a bare IPv6 address
+        if (name.find(':') != colon) return std::nullopt;  // a bare IPv6 address
         name = name.substr(0, colon);
     }
     if (name.ends_with('.')) name.remove_suffix(1);
@@ -97,4 +97,4 @@ std::optional<std::string> to_canonical_domain(std::string_view name)
     return canonical;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

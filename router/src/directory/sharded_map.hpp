@@ -40,7 +40,7 @@ template <class Key, class Value>
 class sharded_map
 {
 public:
-    using changes = std::map<Key, std::optional<Value>>; // without a value: remove
+    using changes = std::map<Key, std::optional<Value>>;  // without a value: remove
 
     template <class Name>
     [[nodiscard]] const Value* find(const Name& key) const noexcept
@@ -78,7 +78,7 @@ public:
             const auto hash = siphash(key_bytes(one->first));
             by_shard[place_of(hash)].emplace_back(hash, one);
         }
-        std::size_t opened = pages_.size(); // the page that is being rebuilt
+        std::size_t opened = pages_.size();  // the page that is being rebuilt
         std::shared_ptr<shard_page> draft;
         for (const auto& [place, changed] : by_shard) {
             if (place / width != opened) {
@@ -100,7 +100,7 @@ private:
         Key key;
         Value value;
     };
-    using shard_entries = std::vector<entry>; // by hash
+    using shard_entries = std::vector<entry>;  // by hash
     static constexpr std::size_t width = 64;
     using shard_page = std::array<std::shared_ptr<const shard_entries>, width>;
 
@@ -142,4 +142,4 @@ private:
     std::size_t size_ = 0;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

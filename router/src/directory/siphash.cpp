@@ -60,7 +60,7 @@ std::uint64_t load(const char* at, std::size_t count) noexcept
     return word;
 }
 
-} // namespace
+}  // namespace
 
 std::uint64_t siphash(std::string_view bytes) noexcept
 {
@@ -78,4 +78,4 @@ std::uint64_t siphash(std::string_view bytes) noexcept
     return s.a ^ s.b ^ s.c ^ s.d;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -9,4 +9,4 @@ namespace leasehold::router {
 // fill.
 std::uint64_t siphash(std::string_view bytes) noexcept;
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

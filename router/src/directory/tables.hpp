@@ -21,9 +21,9 @@ struct directory::tables
     sharded_map<key_id, key_record> keys;
     sharded_map<host_id, host_record> hosts;
     sharded_map<token_id, token_record> tokens;
-    std::map<server_id, std::shared_ptr<const server_record>> servers; // few
+    std::map<server_id, std::shared_ptr<const server_record>> servers;  // few
 
-    std::string domain_suffix; // empty: none
+    std::string domain_suffix;  // empty: none
     installation_id installation;
     std::int64_t applied_change = 0;
 
@@ -33,4 +33,4 @@ struct directory::tables
     }
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr int backlog = 1024;
 
-} // namespace
+}  // namespace
 
 acceptor::acceptor(address at, std::vector<front_lane*> lanes)
     : at_(std::move(at))
@@ -57,7 +57,7 @@ task<void> acceptor::run()
         co_await listening_.async_wait(
             asio::posix::descriptor_base::wait_read, asio::redirect_error(asio::use_awaitable, failed)
         );
-        if (failed) break; // closed by shutdown
+        if (failed) break;  // closed by shutdown
         while (accept_one()) {
         }
         if (is_full_) co_await sleep_for(100ms);
@@ -99,4 +99,4 @@ void acceptor::shed()
     errno = EMFILE;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -25,13 +25,13 @@ public:
     acceptor& operator=(const acceptor&) = delete;
 
     void start();
-    void close(); // any thread: posts
+    void close();  // any thread: posts
     [[nodiscard]] const address& bound() const noexcept { return at_; }
 
 private:
     task<void> run();
-    bool accept_one(); // false: nothing waits, or nothing can be taken now
-    void shed();       // EMFILE
+    bool accept_one();  // false: nothing waits, or nothing can be taken now
+    void shed();        // EMFILE
 
     address at_;
     std::vector<front_lane*> lanes_;
@@ -41,4 +41,4 @@ private:
     bool is_full_ = false;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -33,7 +33,7 @@ std::string name_kinds(const route& of, const tenant_id& right)
     return kinds;
 }
 
-} // namespace
+}  // namespace
 
 void login::authorise(const proof& by)
 {
@@ -173,4 +173,4 @@ relay::pool_limits login::limits_of(const tenant_record& tenant) const
     return limits;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -33,7 +33,7 @@ std::string_view to_password(std::string_view body) noexcept
     return body;
 }
 
-} // namespace
+}  // namespace
 
 task<proof> login::authenticate()
 {
@@ -162,4 +162,4 @@ proof login::proof_of(const key_record& key) const
     return by;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

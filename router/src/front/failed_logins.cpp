@@ -6,7 +6,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr std::size_t windows_max = 10'000;
 
-} // namespace
+}  // namespace
 
 std::size_t failed_logins::count(const window_key& key, boot_time now)
 {
@@ -21,8 +21,8 @@ std::size_t failed_logins::count(const window_key& key, boot_time now)
 bool failed_logins::note(const std::string& tid, const peer_group& from, boot_time now)
 {
     const auto of_tenant = count({tid, from}, now);
-    const auto of_group = count({"*", from}, now); // no tid holds a star
+    const auto of_group = count({"*", from}, now);  // no tid holds a star
     return of_tenant > per_tenant || of_group > per_group;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -40,4 +40,4 @@ private:
     std::size_t waiting_ = 0;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

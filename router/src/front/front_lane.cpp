@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t logins_max = 1000;
 constexpr std::size_t logins_per_group = 64;
 
-} // namespace
+}  // namespace
 
 front_lane::front_lane(front_world& world, std::size_t index, std::shared_ptr<const listener_tls> tls)
     : world_(world)
@@ -66,4 +66,4 @@ task<void> front_lane::serve(int descriptor, sockaddr_storage peer, std::string 
     logins_.erase(&client);
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

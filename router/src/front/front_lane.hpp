@@ -28,14 +28,14 @@ struct front_world
 {
     const config& values;
     const hmac_keys& keys;
-    const clock_source& clock; // for wall times; waits go by the machine's own
+    const clock_source& clock;  // for wall times; waits go by the machine's own
     const feed_facts& feed;
     relay::lane_set& relays;
     metrics& into;
     std::string router_name;
     secret<std::string> mock_key;
-    std::function<void(const key_id&)> key_used;              // posts
-    std::function<void(const registry::router_event&)> audit; // posts
+    std::function<void(const key_id&)> key_used;               // posts
+    std::function<void(const registry::router_event&)> audit;  // posts
     std::atomic<bool> is_draining{false};
 };
 
@@ -57,7 +57,7 @@ public:
     void shut_logins();
     void join() { loop_.join(); }
 
-    [[nodiscard]] const directory_ptr& current() const noexcept { return directory_; } // null: loading
+    [[nodiscard]] const directory_ptr& current() const noexcept { return directory_; }  // null: loading
     [[nodiscard]] const std::shared_ptr<const listener_tls>& tls() const noexcept { return tls_; }
     [[nodiscard]] front_world& world() noexcept { return world_; }
     [[nodiscard]] login_room& room() noexcept { return room_; }
@@ -76,7 +76,7 @@ private:
     login_room room_;
     failed_logins failures_;
     refusal_log refusals_;
-    lane loop_; // last: it runs what uses the rest
+    lane loop_;  // last: it runs what uses the rest
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -48,7 +48,7 @@ std::string binding_of(X509* certificate)
     return wire::tls_server_end_point(bytes).value_or("");
 }
 
-} // namespace
+}  // namespace
 
 std::shared_ptr<const listener_tls> listener_tls::load(const tls_files& from)
 {
@@ -104,4 +104,4 @@ std::string peer_channel_binding(SSL* session)
     return binding;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

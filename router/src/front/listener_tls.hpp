@@ -35,4 +35,4 @@ std::string tls_version_of(SSL* session);
 // tls-server-end-point of the peer's certificate; empty: it has none.
 std::string peer_channel_binding(SSL* session);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -75,17 +75,17 @@ int open_tcp(address& at, int backlog)
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
     ::getsockname(made, reinterpret_cast<sockaddr*>(&bound), &size);
-    in_port_t real = 0; // at the same place in both families
+    in_port_t real = 0;  // at the same place in both families
     std::memcpy(&real, reinterpret_cast<const char*>(&bound) + offsetof(sockaddr_in, sin_port), sizeof real);
     at.port = ntohs(real);
     return made;
 }
 
-} // namespace
+}  // namespace
 
 int open_listener(address& at, int backlog)
 {
     return at.is_unix() ? open_unix(at, backlog) : open_tcp(at, backlog);
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

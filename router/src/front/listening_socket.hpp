@@ -8,4 +8,4 @@ namespace leasehold::router {
 // `at` gets the real port. Errors: conflict "address_in_use", unavailable "listen_failed".
 int open_listener(address& at, int backlog);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

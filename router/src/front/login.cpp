@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 // So large that it comes in one read; later bytes wait for the relay lane.
 constexpr std::size_t read_size = 4096;
 
-} // namespace
+}  // namespace
 
 login::login(front_lane& on, int descriptor, const sockaddr_storage& peer, std::string listener)
     : on_(on)
@@ -79,7 +79,7 @@ task<std::string> login::read_password(std::size_t limit)
 
 task<void> login::refuse(const login_refused& why)
 {
-    if (why.code.empty()) co_return; // nobody listens
+    if (why.code.empty()) co_return;  // nobody listens
     note_refusal(why);
     world_.into
         .make_counter(
@@ -158,4 +158,4 @@ void login::note_refusal(const login_refused& why)
     on_.refusals().note(line, boot_clock::now());
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -24,8 +24,8 @@ struct proof
     role_class most = role_class::ro;
     relay::origin from = relay::origin::tenant;
     std::optional<wall_time> ends_at;
-    std::string name;       // for the log: "key:<id>", or what the ticket says
-    std::string last_words; // SASL final message, owed before AuthenticationOk
+    std::string name;        // for the log: "key:<id>", or what the ticket says
+    std::string last_words;  // SASL final message, owed before AuthenticationOk
 };
 
 // The life of one client connection up to its admission, in the order it happens. Everything is refused by
@@ -42,10 +42,10 @@ public:
     void shut() noexcept { socket_.shut(); }
 
 private:
-    task<bool> say();                              // all steps
-    task<bool> negotiate();                        // TLS, cancel, up to the StartupMessage
-    task<bool> begin_tls(bool is_direct);          // with its answer
-    void cancel(const wire::cancel_request& what); // answers nothing
+    task<bool> say();                               // all steps
+    task<bool> negotiate();                         // TLS, cancel, up to the StartupMessage
+    task<bool> begin_tls(bool is_direct);           // with its answer
+    void cancel(const wire::cancel_request& what);  // answers nothing
     void read_startup();
     void find_names();
     task<proof> authenticate();
@@ -65,8 +65,8 @@ private:
     relay::admitted to_admitted(const proof& by, const tenant_record& tenant, relay::session_slot slot);
     relay::pool_limits limits_of(const tenant_record& tenant) const;
 
-    task<void> send();                                  // writer_
-    task<std::string> read_password(std::size_t limit); // body of one 'p' message
+    task<void> send();                                   // writer_
+    task<std::string> read_password(std::size_t limit);  // body of one 'p' message
     [[nodiscard]] bool may_send_clear_text(bool is_ticket) const;
 
     front_lane& on_;
@@ -80,16 +80,16 @@ private:
     std::shared_ptr<const listener_tls> tls_;
 
     wire::startup_parser parser_;
-    std::string first_bytes_; // up to the StartupMessage: what startup_ looks into
+    std::string first_bytes_;  // up to the StartupMessage: what startup_ looks into
     std::optional<wire::startup_message> startup_;
-    std::string incoming_; // what came after it
+    std::string incoming_;  // what came after it
     wire::message_writer writer_;
 
-    directory_ptr directory_; // as it was when the names were looked up
+    directory_ptr directory_;  // as it was when the names were looked up
     std::string sni_;
     session_settings settings_;
     route route_;
-    std::string credential_; // for the log
+    std::string credential_;  // for the log
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

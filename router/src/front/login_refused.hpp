@@ -18,8 +18,8 @@ struct login_refused : std::exception
 
     std::string code;
     std::string reason;
-    std::string hint;    // empty: the code's own
-    std::string message; // empty: the code's own
+    std::string hint;     // empty: the code's own
+    std::string message;  // empty: the code's own
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -22,7 +22,7 @@ peer_group group_of(const sockaddr_storage& peer) noexcept
         std::memcpy(&v6, &peer, sizeof v6);
         std::memcpy(group.data(), &v6.sin6_addr, 16);
         const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
-        if (!is_mapped) std::fill(group.begin() + 8, group.end(), std::uint8_t{0}); // the /64
+        if (!is_mapped) std::fill(group.begin() + 8, group.end(), std::uint8_t{0});  // the /64
     }
     return group;
 }
@@ -59,7 +59,7 @@ bool login_room::enter(const peer_group& from, place& into, std::function<void()
         if (giver == groups_.end() || giver->second.silent.empty()) return false;
         auto& oldest = giver->second.silent.front();
         const auto end_oldest = std::move(oldest.close);
-        oldest.who->leave(); // may remove the group
+        oldest.who->leave();  // may remove the group
         end_oldest();
     }
     auto& now = groups_[from];
@@ -89,4 +89,4 @@ void login_room::place::leave() noexcept
     room_ = nullptr;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -15,7 +15,7 @@ namespace leasehold::router {
 // Who a peer is for limits: an IPv4 address, the first half of an IPv6 address, or the Unix socket.
 using peer_group = std::array<std::uint8_t, 16>;
 peer_group group_of(const sockaddr_storage& peer) noexcept;
-std::string to_text(const sockaddr_storage& peer); // 192.0.2.7:5432, [2001:db8::1]:5432, unix
+std::string to_text(const sockaddr_storage& peer);  // 192.0.2.7:5432, [2001:db8::1]:5432, unix
 
 // Sockets that have not logged in yet: so many in all, so many per group. A full group gives up the socket
 // that has been silent longest for a new one, so that silence shuts out nobody; where all of a group speak,
@@ -38,7 +38,7 @@ public:
         place(const place&) = delete;
         place& operator=(const place&) = delete;
         ~place() { leave(); }
-        void has_spoken() noexcept; // its first byte came: it is not given up any more
+        void has_spoken() noexcept;  // its first byte came: it is not given up any more
         void leave() noexcept;
 
     private:
@@ -58,7 +58,7 @@ private:
     struct group
     {
         std::size_t size = 0;
-        std::list<place::silent_one> silent; // oldest first
+        std::list<place::silent_one> silent;  // oldest first
     };
 
     std::size_t all_;
@@ -67,4 +67,4 @@ private:
     std::map<peer_group, group> groups_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -14,11 +14,11 @@ bool has_bytes_waiting(int descriptor) noexcept
     return ::recv(descriptor, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-} // namespace
+}  // namespace
 
 task<bool> login::negotiate()
 {
-    const int first = co_await socket_.peek(); // one more than the byte
+    const int first = co_await socket_.peek();  // one more than the byte
     if (first == 0) co_return false;
     place_.has_spoken();
     if (first == tls_record + 1) {
@@ -26,12 +26,12 @@ task<bool> login::negotiate()
         const bool is_secret = co_await begin_tls(true);
         if (!is_secret) co_return false;
     }
-    std::size_t done = 0; // of first_bytes_
+    std::size_t done = 0;  // of first_bytes_
     for (;;) {
         const auto packet = parser_.next(std::string_view(first_bytes_).substr(done));
         if (const auto* more = std::get_if<wire::need_more>(&packet)) {
             const auto missing = more->total - (first_bytes_.size() - done);
-            const bool is_more = co_await socket_.read_more(first_bytes_, missing); // never past the packet
+            const bool is_more = co_await socket_.read_more(first_bytes_, missing);  // never past the packet
             if (!is_more) co_return false;
             continue;
         }
@@ -57,7 +57,7 @@ task<bool> login::negotiate()
             if (!is_secret) co_return false;
             continue;
         }
-        const bool is_told = co_await socket_.write_all("N"); // GSSENCRequest, or no TLS here
+        const bool is_told = co_await socket_.write_all("N");  // GSSENCRequest, or no TLS here
         if (!is_told) co_return false;
     }
 }
@@ -92,7 +92,7 @@ void login::read_startup()
     settings_ = std::get<session_settings>(std::move(read));
     if (startup_->needs_negotiation()) {
         const auto unknown = startup_->protocol_extensions();
-        writer_.negotiate_protocol_version(startup_->version(), unknown); // goes out with the next message
+        writer_.negotiate_protocol_version(startup_->version(), unknown);  // goes out with the next message
     }
 }
 
@@ -116,4 +116,4 @@ void login::check_directory() const
         throw login_refused("directory_stale", "the registry is another installation's");
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

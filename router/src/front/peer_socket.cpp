@@ -161,4 +161,4 @@ connected_socket peer_socket::release()
     return connected_socket(descriptor, std::move(tls_));
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -32,7 +32,7 @@ public:
     task<std::size_t> read_some(char* into, std::size_t size);
     // Appends what comes (at most `size` bytes) to `into`. False: over.
     task<bool> read_more(std::string& into, std::size_t size);
-    task<bool> write_all(std::string_view bytes); // `bytes` outlives the await
+    task<bool> write_all(std::string_view bytes);  // `bytes` outlives the await
     // The answer to a non-blocking connect().
     task<bool> finish_connect();
 
@@ -40,18 +40,18 @@ public:
     // `host` is asked for by SNI when it is a name; the context says what must be verified.
     task<bool> connect_tls(SSL_CTX& with, const std::string& host);
 
-    void shut() noexcept; // ends both directions: pending waits return
+    void shut() noexcept;  // ends both directions: pending waits return
 
     // Takes descriptor and TLS session out. The socket is empty afterwards.
     connected_socket release();
 
 private:
     task<bool> wait_for(bool writing);
-    task<bool> wait_after(int ssl_result); // by what OpenSSL wants; false: over
+    task<bool> wait_after(int ssl_result);  // by what OpenSSL wants; false: over
     bool set_session(SSL_CTX& with);
 
     asio::posix::stream_descriptor descriptor_;
     tls_session tls_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -38,7 +38,7 @@ void tell(const refusal_line& line, std::uint64_t repeated)
     );
 }
 
-} // namespace
+}  // namespace
 
 void refusal_log::note(const refusal_line& line, boot_time now)
 {
@@ -66,4 +66,4 @@ void refusal_log::flush(boot_time now)
     }
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

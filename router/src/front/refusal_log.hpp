@@ -19,14 +19,14 @@ struct refusal_line
     std::string listener;
     std::string request_id;
     std::string peer;
-    std::string tls; // version; empty: clear text
+    std::string tls;  // version; empty: clear text
     std::string sni;
     std::string database;
     std::string option;
-    std::string user; // empty: of no form we know; see user_hash
+    std::string user;  // empty: of no form we know; see user_hash
     std::string user_hash;
-    std::string keys;   // kind=presented:tid:state, …
-    std::string tenant; // tid of the candidate
+    std::string keys;    // kind=presented:tid:state, …
+    std::string tenant;  // tid of the candidate
     std::string credential;
     std::int64_t applied_change = 0;
     std::int64_t age_ms = 0;
@@ -34,7 +34,7 @@ struct refusal_line
     std::string router;
     std::string lane;
     std::string license;
-    std::string peer_group; // what repeats are counted by
+    std::string peer_group;  // what repeats are counted by
 };
 
 // Loud refusals (event route.refused): the first of each (code, address, presented keys) in full, repeats
@@ -56,4 +56,4 @@ private:
     std::map<std::tuple<std::string, std::string, std::string>, seen> seen_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

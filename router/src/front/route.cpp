@@ -24,7 +24,7 @@ const tenant_record* find_database_key(const directory& in, std::string_view tex
     return in.find_database(text);
 }
 
-} // namespace
+}  // namespace
 
 route find_route(const directory& in, const presented_names& names, std::string_view advertised)
 {
@@ -60,4 +60,4 @@ agreement agrees_with(const route& found, const tenant_id& credential_tenant) no
     return verdict;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

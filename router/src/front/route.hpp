@@ -33,7 +33,7 @@ struct route_key
 struct presented_names
 {
     std::string_view sni;
-    std::string_view option; // of -c leasehold.tenant=…
+    std::string_view option;  // of -c leasehold.tenant=…
     std::string_view user;
     std::string_view database;
 };
@@ -61,12 +61,12 @@ route find_route(const directory& in, const presented_names& names, std::string_
 enum class agreement : std::uint8_t
 {
     agrees,
-    conflict,         // route_key_conflict
-    database_unknown, // only the database name is wrong
+    conflict,          // route_key_conflict
+    database_unknown,  // only the database name is wrong
 };
 agreement agrees_with(const route& found, const tenant_id& credential_tenant) noexcept;
 
 // Slug or t_<tid>, byte for byte.
 const tenant_record* find_tenant_key(const directory& in, std::string_view text) noexcept;
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -88,7 +88,7 @@ std::optional<wire::violation> take(session_settings& into, std::string_view giv
 {
     const auto name = to_lower(given);
     if (name.starts_with("leasehold.")) return take_own(into, name, value);
-    if (name.starts_with("_pq_.")) return std::nullopt; // answered by NegotiateProtocolVersion
+    if (name.starts_with("_pq_.")) return std::nullopt;  // answered by NegotiateProtocolVersion
     if (has(allowed, name)) {
         set(into.parameters, name, value);
     } else {
@@ -97,7 +97,7 @@ std::optional<wire::violation> take(session_settings& into, std::string_view giv
     return std::nullopt;
 }
 
-} // namespace
+}  // namespace
 
 std::variant<session_settings, wire::violation> read_session_settings(const wire::startup_message& startup)
 {
@@ -114,4 +114,4 @@ std::variant<session_settings, wire::violation> read_session_settings(const wire
     return found;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -34,7 +34,7 @@ std::optional<ticket> read_fields(std::string_view text)
     return found;
 }
 
-} // namespace
+}  // namespace
 
 secret<std::string> seal_ticket(const ticket& what, const hmac_keys& keys)
 {
@@ -62,4 +62,4 @@ std::optional<ticket> open_ticket(std::string_view text, const hmac_keys& keys, 
     return found;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -13,7 +13,7 @@ user_name parse_user_name(std::string_view text) noexcept
     }
     if (const auto dash = text.rfind('-'); dash != std::string_view::npos) {
         found.role = parse_role_class(text.substr(dash + 1));
-        if (!found.role) return found; // no class of ours: a name of nobody
+        if (!found.role) return found;  // no class of ours: a name of nobody
         text = text.substr(0, dash);
     }
     if (text == "key") {
@@ -29,4 +29,4 @@ user_name parse_user_name(std::string_view text) noexcept
     return found;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -14,18 +14,18 @@ struct user_name
 {
     enum class form : std::uint8_t
     {
-        key_id,  // 22 characters of base62: SCRAM with the stored verifier
-        key,     // the whole API key as clear-text password
-        ticket,  // a sealed ticket as clear-text password
-        unknown, // anything else: SCRAM against nobody
+        key_id,   // 22 characters of base62: SCRAM with the stored verifier
+        key,      // the whole API key as clear-text password
+        ticket,   // a sealed ticket as clear-text password
+        unknown,  // anything else: SCRAM against nobody
     };
     form kind = form::unknown;
     std::optional<key_id> key;
-    std::optional<role_class> role;             // asked for by `-<class>`
-    std::optional<std::string_view> tenant_key; // after the last dot, byte for byte
+    std::optional<role_class> role;              // asked for by `-<class>`
+    std::optional<std::string_view> tenant_key;  // after the last dot, byte for byte
 };
 
 // Views point into `text`.
 [[nodiscard]] user_name parse_user_name(std::string_view text) noexcept;
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -68,7 +68,7 @@ void read_row(std::string_view body, agents::query_result& into)
     }
 }
 
-} // namespace
+}  // namespace
 
 std::string to_batch(const std::vector<agents::statement>& statements, std::string_view schema)
 {
@@ -86,7 +86,7 @@ std::string to_batch(const std::vector<agents::statement>& statements, std::stri
 
 std::vector<agents::query_result> to_results(std::string_view reply, std::size_t statements)
 {
-    std::vector<agents::query_result> results(1); // the first is the preparation's
+    std::vector<agents::query_result> results(1);  // the first is the preparation's
     while (!reply.empty()) {
         const auto frame = wire::scan_message(reply);
         if (!frame.is_complete()) misfit();
@@ -123,4 +123,4 @@ std::vector<agents::query_result> to_results(std::string_view reply, std::size_t
     misfit();
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -15,4 +15,4 @@ std::string to_batch(const std::vector<agents::statement>& statements, std::stri
 // reply that does not fit.
 std::vector<agents::query_result> to_results(std::string_view reply, std::size_t statements);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -87,4 +87,4 @@ std::optional<std::int64_t> platform_gateway::licensed_hosts() const
     return hosts;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

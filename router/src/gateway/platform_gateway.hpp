@@ -62,4 +62,4 @@ private:
     router_id self_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

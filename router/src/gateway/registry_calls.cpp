@@ -28,7 +28,7 @@ task<T> translated(task<T> call)
     }
 }
 
-} // namespace
+}  // namespace
 
 task<agents::redeemed> platform_gateway::redeem(agents::redeem_request what)
 {
@@ -136,4 +136,4 @@ task<std::int64_t> platform_gateway::expire(std::chrono::milliseconds age)
     co_return gone;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

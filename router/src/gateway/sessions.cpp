@@ -44,7 +44,7 @@ void check_serves(const tenant_record& tenant)
     if (!tenant.placement) refuse(refusals::tenant_not_ready);
 }
 
-} // namespace
+}  // namespace
 
 task<std::vector<agents::query_result>>
 platform_gateway::run(tenant_id tenant, role_class role, std::vector<agents::statement> statements)
@@ -72,7 +72,7 @@ platform_gateway::run(tenant_id tenant, role_class role, std::vector<agents::sta
         });
     };
     on_.world().relays.submit(std::move(call)
-    ); // in the order of the feed's kills: nothing has waited since the look-up
+    );  // in the order of the feed's kills: nothing has waited since the look-up
     boost::system::error_code woken;
     if (!waits->came) co_await waits->woken.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     if (!waits->came)
@@ -81,4 +81,4 @@ platform_gateway::run(tenant_id tenant, role_class role, std::vector<agents::sta
     co_return to_results(std::get<relay::internal_reply>(*waits->came).bytes, statements.size());
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

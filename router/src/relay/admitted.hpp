@@ -44,22 +44,22 @@ struct principal_hash
 struct admitted
 {
     connected_socket socket;
-    session_slot slot;      // of the lane that gets it
-    std::string cancel_key; // what BackendKeyData carries after slot.client_pid(): 4 bytes (3.0) or 32 (3.2)
+    session_slot slot;       // of the lane that gets it
+    std::string cancel_key;  // what BackendKeyData carries after slot.client_pid(): 4 bytes (3.0) or 32 (3.2)
     pool_key pool;
     pool_limits limits;
     principal who;
-    std::string tid;        // for log lines
-    std::string request_id; // for DETAIL of errors
+    std::string tid;         // for log lines
+    std::string request_id;  // for DETAIL of errors
 
     // Settings the client brought (start-up parameters and options, white-listed and checked for form). They
     // are SET on each server connection before it serves this session, unless it has just these; the reported
     // values in the ParameterStatus set are replaced by them.
     parameter_set settings;
-    bool session_mode = false; // keeps its server from the first query to the end
+    bool session_mode = false;  // keeps its server from the first query to the end
     boot_time login_until = boot_time::max();
-    boot_time ends_at = boot_time::max(); // of the credential; session_revoked then
-    std::string early; // bytes that the front lane read after the last message of the login
+    boot_time ends_at = boot_time::max();  // of the credential; session_revoked then
+    std::string early;  // bytes that the front lane read after the last message of the login
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -37,7 +37,7 @@ public:
     virtual void on_lease_ending() noexcept = 0;
 
     [[nodiscard]] bool is_waiting() const noexcept { return waiting.is_linked(); }
-    void wait_is_over() noexcept; // by its timer
+    void wait_is_over() noexcept;  // by its timer
 
     // The queue of its pool.
     list_hook waiting;
@@ -49,4 +49,4 @@ protected:
     ~borrower() = default;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

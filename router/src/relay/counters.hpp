@@ -30,27 +30,27 @@ private:
 // Of one lane, summed at scrape.
 struct counters
 {
-    tally sessions;     // now
-    tally servers;      // now
-    tally servers_busy; // now
-    tally waiting;      // now
-    tally pools;        // now
-    tally transactions; // a server was lent and given back
-    tally queries;      // ReadyForQuery relayed to clients
+    tally sessions;      // now
+    tally servers;       // now
+    tally servers_busy;  // now
+    tally waiting;       // now
+    tally pools;         // now
+    tally transactions;  // a server was lent and given back
+    tally queries;       // ReadyForQuery relayed to clients
     tally internal_calls;
     tally bytes_from_clients;
     tally bytes_from_servers;
     tally pins;
     tally pool_timeouts;
     tally servers_lost;
-    tally clients_lost; // gone in mid query
+    tally clients_lost;  // gone in mid query
     tally cancels;
     tally sessions_killed;
     tally lease_cuts;
-    tally checkout_waits;           // borrows that had to wait
-    tally checkout_nanoseconds;     // their sum
-    tally busy_nanoseconds;         // of the thread, for lane_busy_ratio
-    tally longest_turn_nanoseconds; // between two waits, since the start
+    tally checkout_waits;            // borrows that had to wait
+    tally checkout_nanoseconds;      // their sum
+    tally busy_nanoseconds;          // of the thread, for lane_busy_ratio
+    tally longest_turn_nanoseconds;  // between two waits, since the start
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -34,4 +34,4 @@ void offer(byte_queue& held, buffer_pool& buffers, std::string_view bytes, Take&
     held.append(buffers, bytes.substr(used));
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

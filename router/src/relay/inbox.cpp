@@ -5,7 +5,7 @@ namespace leasehold::router::relay {
 void inbox::post(work what)
 {
     const std::lock_guard hold(mutex_);
-    if (transport_ == nullptr) return; // `what` is a parameter: it dies when the lock is free again
+    if (transport_ == nullptr) return;  // `what` is a parameter: it dies when the lock is free again
     waiting_.push_back(std::move(what));
     if (waiting_.size() == 1) transport_->wake();
 }
@@ -31,7 +31,7 @@ void inbox::close()
         transport_ = nullptr;
         left.swap(waiting_);
     }
-    left.clear(); // a promise among it may try to post: the lock is free
+    left.clear();  // a promise among it may try to post: the lock is free
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

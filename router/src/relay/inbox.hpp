@@ -21,9 +21,9 @@ public:
 
 private:
     std::mutex mutex_;
-    transport* transport_; // null: closed
+    transport* transport_;  // null: closed
     std::vector<work> waiting_;
-    std::vector<work> running_; // the lane's, kept for its capacity
+    std::vector<work> running_;  // the lane's, kept for its capacity
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -16,8 +16,8 @@ namespace leasehold::router::relay {
 struct internal_reply
 {
     std::string bytes;
-    char transaction = 'I'; // of ReadyForQuery: I, T, E
-    std::uint64_t link = 0; // not 0: the server connection is kept for the next call that names it
+    char transaction = 'I';  // of ReadyForQuery: I, T, E
+    std::uint64_t link = 0;  // not 0: the server connection is kept for the next call that names it
 };
 
 // A batch of messages of our own (agent gateway, tickets) that goes through the same pools and limits as a
@@ -30,9 +30,9 @@ struct internal_call
     pool_limits limits;
     std::string batch;
     std::size_t reply_limit = std::size_t{16} * 1024 * 1024;
-    std::uint64_t link = 0; // of an earlier reply: this batch continues on its server connection
-    bool keep = false;      // in a transaction after this batch: keep the connection for the next call
+    std::uint64_t link = 0;  // of an earlier reply: this batch continues on its server connection
+    bool keep = false;       // in a transaction after this batch: keep the connection for the next call
     std::function<void(std::variant<internal_reply, refusal>)> done;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

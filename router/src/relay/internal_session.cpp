@@ -29,7 +29,7 @@ bool is_sound(std::string_view batch) noexcept
     return stream.at_boundary() && ready == 1 && is_last;
 }
 
-} // namespace
+}  // namespace
 
 internal_session::internal_session(lane_core& core, pool& of) : core_(core), pool_(of) {}
 
@@ -153,4 +153,4 @@ void internal_session::end() noexcept
     core_.call_is_over(*this);
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

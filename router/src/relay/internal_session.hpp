@@ -46,13 +46,13 @@ private:
 
     lane_core& core_;
     pool& pool_;
-    std::optional<internal_call> call_; // empty: between two calls of the link
+    std::optional<internal_call> call_;  // empty: between two calls of the link
     internal_reply reply_;
     server_connection* server_ = nullptr;
     std::uint64_t link_ = 0;
     bool is_too_large_ = false;
     bool is_over_ = false;
-    timer limit_; // of a kept connection
+    timer limit_;  // of a kept connection
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -6,8 +6,8 @@
 #include <leasehold/router/wire/cancel_key.hpp>
 
 #include <csignal>
-#include <utility>
 #include <pthread.h>
+#include <utility>
 
 namespace leasehold::router::relay {
 namespace {
@@ -21,7 +21,7 @@ void block_signals() noexcept
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-} // namespace
+}  // namespace
 
 lane::lane(lane_settings settings, server_source& source, cancel_sender& cancels)
     : settings_(std::move(settings))
@@ -113,4 +113,4 @@ const counters& lane::read_counters() const noexcept
     return std::as_const(*core_).tallies();
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

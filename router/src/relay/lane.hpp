@@ -16,16 +16,16 @@
 
 namespace leasehold::router {
 class buffer_pool;
-} // namespace leasehold::router
+}  // namespace leasehold::router
 
 namespace leasehold::router::relay {
 
 struct lane_settings
 {
     std::uint8_t router_number = 0;
-    std::uint8_t index = 0;             // of the lane, below 64
-    std::uint32_t max_sessions = 10000; // of this lane
-    std::string router_name;            // in DETAIL of errors
+    std::uint8_t index = 0;              // of the lane, below 64
+    std::uint32_t max_sessions = 10000;  // of this lane
+    std::string router_name;             // in DETAIL of errors
     const clock_source* clock = &real_clock();
 };
 
@@ -36,7 +36,7 @@ class lane
 {
 public:
     lane(lane_settings settings, server_source& source, cancel_sender& cancels);
-    ~lane(); // stop()
+    ~lane();  // stop()
     lane(const lane&) = delete;
     lane& operator=(const lane&) = delete;
 
@@ -76,4 +76,4 @@ private:
     std::thread thread_;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -169,7 +169,7 @@ void lane_core::session_is_gone(session& one) noexcept
         if (found->second->empty()) by_principal_.erase(found);
     }
     counters_.sessions.subtract();
-    serve_later(one.of()); // it may have been the last use of its pool
+    serve_later(one.of());  // it may have been the last use of its pool
     dead_sessions_.push_back(std::move(sessions_[one.slot()]));
 }
 
@@ -182,7 +182,7 @@ void lane_core::submit(internal_call call)
     if (call.link != 0) {
         const auto found = links_.find(call.link);
         if (found == links_.end() || found->second->is_at_work()) {
-            call.done(refusals::server_lost); // its transaction has ended meanwhile
+            call.done(refusals::server_lost);  // its transaction has ended meanwhile
         } else {
             found->second->start(std::move(call));
         }
@@ -297,4 +297,4 @@ void lane_core::close_everything() noexcept
     pools_.clear();
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -66,13 +66,13 @@ public:
     void cancel_answered(std::uint64_t order);
 
     // For what lives on the lane.
-    [[nodiscard]] boot_time now() const noexcept { return net_.now(); } // of this turn
+    [[nodiscard]] boot_time now() const noexcept { return net_.now(); }  // of this turn
     [[nodiscard]] transport& net() noexcept { return net_; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
     [[nodiscard]] timer_wheel& wheel() noexcept { return wheel_; }
     [[nodiscard]] counters& tallies() noexcept { return counters_; }
     [[nodiscard]] const counters& tallies() const noexcept { return counters_; }
-    [[nodiscard]] wire::message_writer& scratch() noexcept; // empty; used up before the next call of it
+    [[nodiscard]] wire::message_writer& scratch() noexcept;  // empty; used up before the next call of it
     [[nodiscard]] const std::string& router_name() const noexcept { return settings_.router_name; }
 
     void serve_later(pool& one) noexcept;
@@ -93,7 +93,7 @@ private:
     struct kill_record
     {
         kill_counts counts;
-        std::size_t cancels = 0; // still under way
+        std::size_t cancels = 0;  // still under way
         std::function<void(kill_counts)> done;
         timer limit;
         lane_core* core = nullptr;
@@ -102,7 +102,7 @@ private:
     };
     struct cancel_order
     {
-        server_connection* server = nullptr; // null: it has closed meanwhile
+        server_connection* server = nullptr;  // null: it has closed meanwhile
         kill_record* kill = nullptr;
     };
     struct drain_state
@@ -142,7 +142,7 @@ private:
     wire::message_writer scratch_;
     bool is_stopping_ = false;
 
-    std::vector<std::unique_ptr<session>> sessions_; // by slot
+    std::vector<std::unique_ptr<session>> sessions_;  // by slot
     intrusive_list<session> all_sessions_;
     std::unordered_map<principal, std::unique_ptr<intrusive_list<session>>, principal_hash> by_principal_;
     std::unordered_map<pool_key, std::unique_ptr<pool>, pool_key_hash> pools_;
@@ -151,7 +151,7 @@ private:
     std::unordered_map<std::uint64_t, internal_session*> links_;
     std::unordered_map<std::uint64_t, cancel_order> cancel_orders_;
     std::vector<std::unique_ptr<kill_record>> kills_;
-    kill_record* collecting_ = nullptr; // cancels sent now belong to this kill
+    kill_record* collecting_ = nullptr;  // cancels sent now belong to this kill
     std::unique_ptr<drain_state> drain_;
     std::uint64_t last_cancel_ = 0;
     std::uint64_t last_link_ = 0;
@@ -166,4 +166,4 @@ private:
     std::vector<std::unique_ptr<pool>> dead_pools_;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -18,7 +18,7 @@ constexpr std::array roles{
     role_class::rw, role_class::ro, role_class::migrate, role_class::support, role_class::ddl};
 constexpr std::array origins{origin::tenant, origin::platform};
 
-} // namespace
+}  // namespace
 
 template <class Call>
 void lane_core::for_pools_of(const tenant_id& tenant, Call&& call)
@@ -61,7 +61,7 @@ void lane_core::kill(kill_order order)
     record.core = this;
     kills_.push_back(std::move(made));
 
-    collecting_ = &record; // cancel requests sent from here on are waited for
+    collecting_ = &record;  // cancel requests sent from here on are waited for
     if (const auto* const tenant = std::get_if<tenant_id>(&order.target)) {
         kill_tenant(*tenant, order.why, record.counts);
     } else if (const auto* const who = std::get_if<principal>(&order.target)) {
@@ -96,7 +96,7 @@ void lane_core::kill_principal(const principal& who, const refusal& why, kill_co
     const auto found = by_principal_.find(who);
     if (found == by_principal_.end()) return;
     auto& list = *found->second;
-    for (auto left = list.size(); left > 0; --left) { // the list dies with its last session
+    for (auto left = list.size(); left > 0; --left) {  // the list dies with its last session
         auto& one = *list.front();
         ++into.sessions;
         if (one.is_waiting()) ++into.waiters;
@@ -170,4 +170,4 @@ void lane_core::drain_step() noexcept
     if (state.done) std::exchange(state.done, nullptr)();
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -86,4 +86,4 @@ void lane_set::stop()
     for (const auto& one : lanes_) one->stop();
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

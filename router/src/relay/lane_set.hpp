@@ -36,4 +36,4 @@ private:
     std::vector<std::unique_ptr<lane>> lanes_;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -18,7 +18,7 @@ struct kill_counts
 {
     std::uint64_t sessions = 0;
     std::uint64_t servers = 0;
-    std::uint64_t waiters = 0; // of the sessions, those that waited for a server
+    std::uint64_t waiters = 0;  // of the sessions, those that waited for a server
     kill_counts& operator+=(const kill_counts& other) noexcept
     {
         sessions += other.sessions;
@@ -37,4 +37,4 @@ struct kill_order
     std::function<void(kill_counts)> done;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -12,10 +12,10 @@ namespace leasehold::router::relay {
 namespace {
 
 constexpr std::chrono::seconds before_lease_end{3};
-constexpr std::chrono::milliseconds full_queue_wait{100}; // an instant refusal makes clients hammer
-constexpr std::chrono::milliseconds trusted_idle{100}; // idle for longer: look at the socket before lending
+constexpr std::chrono::milliseconds full_queue_wait{100};  // an instant refusal makes clients hammer
+constexpr std::chrono::milliseconds trusted_idle{100};  // idle for longer: look at the socket before lending
 
-} // namespace
+}  // namespace
 
 void borrower::wait_is_over() noexcept
 {
@@ -57,7 +57,7 @@ void pool::leave_queue(borrower& who) noexcept
     core_.tallies().checkout_nanoseconds.add(
         static_cast<std::uint64_t>(std::max(waited, waited.zero()).count())
     );
-    core_.serve_later(*this); // the last waiter of a pool may be its end
+    core_.serve_later(*this);  // the last waiter of a pool may be its end
 }
 
 void pool::refuse(borrower& who, const refusal& why) noexcept
@@ -129,7 +129,7 @@ void pool::take_back(server_connection& server, bool is_unfit) noexcept
         server.close();
         return;
     }
-    if (!server.may_rest()) return; // parked: it comes back when its cancel request has been answered
+    if (!server.may_rest()) return;  // parked: it comes back when its cancel request has been answered
     place(server, server_connection::home::idle);
     if (limits_.server_idle.count() > 0 && !idle_limit_.is_armed()) {
         core_.wheel().arm<&pool::close_overdue>(idle_limit_, core_.now() + limits_.server_idle, *this);
@@ -199,7 +199,7 @@ void pool::arrived(verified_server from, std::uint64_t epoch) noexcept
     if (is_expected) --asked_for_;
     core_.serve_later(*this);
     if (!is_expected || is_ending(from.lease) || from.lease_ends_at - before_lease_end <= core_.now()) {
-        core_.server_came_too_late(key_, from); // and closes it
+        core_.server_came_too_late(key_, from);  // and closes it
         return;
     }
     if (from.parameters != nullptr) parameters_ = from.parameters;
@@ -226,7 +226,7 @@ void pool::refused(const refusal& why, std::uint64_t epoch) noexcept
     core_.serve_later(*this);
     while (parameters_ == nullptr && !awaiting_parameters_.empty())
         awaiting_parameters_.pop_front()->fail(why);
-    if (total() > 0) return; // what there is serves the queue in its turn
+    if (total() > 0) return;  // what there is serves the queue in its turn
     for (auto left = waiting_.size(); left > 0; --left) refuse(*waiting_.front(), why);
 }
 
@@ -345,4 +345,4 @@ void pool::end_if_unused() noexcept
     if (!is_used) core_.pool_is_unused(*this);
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

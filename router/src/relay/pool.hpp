@@ -29,7 +29,7 @@ public:
     [[nodiscard]] const lease_number& number() const noexcept { return number_; }
     [[nodiscard]] bool may_lend(boot_time now) const noexcept { return !is_ending_ && now < cut_at_; }
 
-    intrusive_list<server_connection> servers; // all of them, whatever they do
+    intrusive_list<server_connection> servers;  // all of them, whatever they do
 
 private:
     friend class pool;
@@ -74,7 +74,7 @@ public:
     void forget(server_connection& server) noexcept;
 
     // From the lane.
-    void serve() noexcept; // waiters first come, first served; then asks for more servers; then may end
+    void serve() noexcept;  // waiters first come, first served; then asks for more servers; then may end
     void arrived(verified_server server, std::uint64_t epoch) noexcept;
     void refused(const refusal& why, std::uint64_t epoch) noexcept;
     void lease_renewed(const lease_number& which, boot_time ends_at) noexcept;
@@ -87,7 +87,7 @@ public:
     void close_idle() noexcept;
 
     intrusive_list<session> sessions;
-    list_hook to_serve; // the lane's list
+    list_hook to_serve;  // the lane's list
 
 private:
     friend class lease_term;
@@ -111,17 +111,17 @@ private:
     pool_limits limits_;
     std::shared_ptr<const parameter_set> parameters_;
     // Every connection is on exactly one of these.
-    intrusive_list<server_connection> idle_; // used last first
+    intrusive_list<server_connection> idle_;  // used last first
     intrusive_list<server_connection> busy_;
     intrusive_list<server_connection> draining_;
     intrusive_list<borrower> waiting_;
     intrusive_list<session> awaiting_parameters_;
-    std::vector<std::unique_ptr<lease_term>> terms_; // two at a rotation, else one
-    std::optional<lease_number> ending_;             // this and older ones are lent no more
-    std::uint32_t asked_for_ = 0;                    // servers under way
+    std::vector<std::unique_ptr<lease_term>> terms_;  // two at a rotation, else one
+    std::optional<lease_number> ending_;              // this and older ones are lent no more
+    std::uint32_t asked_for_ = 0;                     // servers under way
     std::uint64_t
-        epoch_; // of requests; no two pools of a lane share one, nor does one before and after a kill
+        epoch_;  // of requests; no two pools of a lane share one, nor does one before and after a kill
     timer idle_limit_;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -12,8 +12,8 @@ namespace leasehold::router::relay {
 
 enum class origin : std::uint8_t
 {
-    tenant,   // what a client sends
-    platform, // what the agent gateway and tickets send: never on a connection that a client touched
+    tenant,    // what a client sends
+    platform,  // what the agent gateway and tickets send: never on a connection that a client touched
 };
 
 // Names one pool of a lane. The login of the lease is no part of it.
@@ -48,8 +48,8 @@ struct lease_number
 // call brought is the pool's.
 struct pool_limits
 {
-    std::uint32_t max_servers = 20; // of this pool on its lane
-    std::uint32_t max_waiting = 0;  // 0: four times max_servers
+    std::uint32_t max_servers = 20;  // of this pool on its lane
+    std::uint32_t max_waiting = 0;   // 0: four times max_servers
     std::chrono::milliseconds checkout{5000};
     std::chrono::milliseconds server_idle{600000};
     std::chrono::milliseconds idle_in_transaction{300000};
@@ -58,4 +58,4 @@ struct pool_limits
     std::chrono::milliseconds cancel_drain{5000};
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -32,4 +32,4 @@ void cancel_promise::done()
     to->post([core = core_, order = order_] { core->cancel_answered(order); });
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -38,10 +38,10 @@ public:
     void refuse(refusal why);
 
 private:
-    std::shared_ptr<inbox> to_; // null: answered
+    std::shared_ptr<inbox> to_;  // null: answered
     lane_core* core_;
     pool_key key_;
-    std::uint64_t epoch_; // of the pool: a server asked for before a kill is not taken after it
+    std::uint64_t epoch_;  // of the pool: a server asked for before a kill is not taken after it
 };
 
 class server_source
@@ -93,4 +93,4 @@ public:
     ) = 0;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -44,6 +44,6 @@ inline constexpr refusal query_cancelled{
 inline constexpr refusal reply_too_large{
     error_kind::internal, "byte_budget", "the reply is larger than allowed"};
 inline constexpr refusal internal{};
-} // namespace refusals
+}  // namespace refusals
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

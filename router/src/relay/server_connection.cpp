@@ -11,7 +11,7 @@
 namespace leasehold::router::relay {
 namespace {
 
-constexpr std::string_view out_of_memory = "53200"; // the backend may be in any state after it
+constexpr std::string_view out_of_memory = "53200";  // the backend may be in any state after it
 constexpr std::chrono::seconds lease_grace{1};
 
 constexpr std::string_view rollback_query{"Q\0\0\0\x0dROLLBACK\0", 14};
@@ -22,7 +22,7 @@ constexpr std::string_view copy_fail_message{
     17};
 constexpr std::string_view terminate_message{"X\0\0\0\x04", 5};
 
-} // namespace
+}  // namespace
 
 server_connection::server_connection(lane_core& core, pool& of, lease_term& lease, verified_server from)
     : core_(core)
@@ -73,7 +73,7 @@ bool server_connection::send(std::string_view bytes) noexcept
 bool server_connection::is_in_transaction() const noexcept
 {
     const char status = stream_.transaction_status();
-    return status != 0 && status != 'I'; // 0: nothing was asked yet
+    return status != 0 && status != 'I';  // 0: nothing was asked yet
 }
 
 bool server_connection::is_clean() const noexcept
@@ -149,7 +149,7 @@ void server_connection::judge(const wire::server_event& event) noexcept
         return;
     }
     forwards_ = false;
-    if (state_ != state::lent && state_ != state::draining) { // an idle server has nothing to say
+    if (state_ != state::lent && state_ != state::draining) {  // an idle server has nothing to say
         lose();
         return;
     }
@@ -177,7 +177,7 @@ void server_connection::judge_asynchronous(const wire::server_event& event) noex
     } else if (is_settling_) {
         forwards_ = false;
     } else if (event.message == wire::server_message::notification && borrower_ == nullptr) {
-        is_doomed_ = true; // it listens for somebody
+        is_doomed_ = true;  // it listens for somebody
         if (state_ == state::idle || state_ == state::parked) lose();
     }
 }
@@ -314,7 +314,7 @@ void server_connection::end_with_lease() noexcept
     }
     is_doomed_ = true;
     core_.tallies().lease_cuts.add();
-    if (state_ != state::lent) return; // draining or returning: it is closed when that is done
+    if (state_ != state::lent) return;  // draining or returning: it is closed when that is done
     if (!owes()) {
         cut(refusals::lease_ended);
         return;
@@ -376,4 +376,4 @@ void server_connection::on_writable() noexcept
     if (borrower_ != nullptr) borrower_->on_server_writable();
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

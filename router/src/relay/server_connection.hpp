@@ -26,17 +26,17 @@ class server_connection final : public endpoint
 public:
     enum class state : std::uint8_t
     {
-        idle,      // may be lent
-        lent,      // belongs to its borrower
-        returning, // given back while its bytes are being read: idle when they are used up
-        parked,    // given back, but a cancel request for it is still under way
-        draining,  // its borrower is gone: what it owes is thrown away, then ROLLBACK
+        idle,       // may be lent
+        lent,       // belongs to its borrower
+        returning,  // given back while its bytes are being read: idle when they are used up
+        parked,     // given back, but a cancel request for it is still under way
+        draining,   // its borrower is gone: what it owes is thrown away, then ROLLBACK
         closed,
     };
     enum class farewell : std::uint8_t
     {
-        finish, // let the query end
-        cancel, // ask the server to stop it
+        finish,  // let the query end
+        cancel,  // ask the server to stop it
     };
 
     server_connection(lane_core& core, pool& of, lease_term& lease, verified_server from);
@@ -63,14 +63,14 @@ public:
     [[nodiscard]] bool is_mid_reply() const noexcept { return forwards_ && !stream_.at_boundary(); }
     [[nodiscard]] bool has_own_parameters() const noexcept { return !deviating_.empty(); }
     void resume() noexcept;
-    void give_back() noexcept; // requires is_clean()
+    void give_back() noexcept;  // requires is_clean()
     // The borrower goes. `is_midway`: it has sent a part of a message. `is_kept_from_others`: it was pinned.
     void abandon(farewell how, bool is_midway, bool is_kept_from_others) noexcept;
-    void cancel() noexcept; // what runs on it, by a request on another connection
+    void cancel() noexcept;  // what runs on it, by a request on another connection
 
     // For the pool and the lane.
     void lend_to(borrower& to) noexcept;
-    [[nodiscard]] bool may_rest() noexcept; // idle from now on; or parked, as long as a cancel is under way
+    [[nodiscard]] bool may_rest() noexcept;  // idle from now on; or parked, as long as a cancel is under way
     void close() noexcept;
     // Cancels what runs and closes; the borrower, if any, is not told. For kills.
     void drop() noexcept;
@@ -98,7 +98,7 @@ public:
         busy,
         draining
     };
-    home where = home::none; // the pool's list that it is on
+    home where = home::none;  // the pool's list that it is on
     list_hook in_pool;
     list_hook in_lease;
     boot_time idle_since;
@@ -113,12 +113,12 @@ private:
     void go_on_draining() noexcept;
     void overdue() noexcept;
     void lose() noexcept;
-    void leave() noexcept; // off transport, pool and lease; buried
+    void leave() noexcept;  // off transport, pool and lease; buried
 
     lane_core& core_;
     pool& pool_;
     lease_term& lease_;
-    verified_server facts_; // its socket has moved to the transport
+    verified_server facts_;  // its socket has moved to the transport
     transport::handle handle_;
     int descriptor_ = -1;
     state state_ = state::idle;
@@ -126,21 +126,21 @@ private:
     wire::server_stream stream_{wire::server_stream::phase::query};
     wire::reply_queue owed_;
     byte_queue held_;
-    timer limit_;                        // of draining, or of the second that an ended lease leaves
-    std::string applied_;                // the settings query it has in place; empty: as it logged in
-    parameter_set own_reports_;          // what the server reported for applied_
-    std::vector<std::string> deviating_; // parameters that differ from what was reported for applied_
-    std::string settings_sqlstate_;      // of a refusal of applied_
+    timer limit_;                         // of draining, or of the second that an ended lease leaves
+    std::string applied_;                 // the settings query it has in place; empty: as it logged in
+    parameter_set own_reports_;           // what the server reported for applied_
+    std::vector<std::string> deviating_;  // parameters that differ from what was reported for applied_
+    std::string settings_sqlstate_;       // of a refusal of applied_
     std::string settings_message_;
     std::uint32_t cancels_under_way_ = 0;
-    bool forwards_ = false; // the message that is being passed
+    bool forwards_ = false;  // the message that is being passed
     bool is_taking_ = false;
-    bool is_settling_ = false; // the next ReadyForQuery is for applied_
+    bool is_settling_ = false;  // the next ReadyForQuery is for applied_
     bool has_failed_settings_ = false;
     bool is_paused_ = false;
-    bool is_doomed_ = false; // never lent again
+    bool is_doomed_ = false;  // never lent again
     bool was_fatal_told_ = false;
     bool was_rolled_back_ = false;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -25,7 +25,7 @@ bool is_same_name(std::string_view a, std::string_view b) noexcept
     });
 }
 
-} // namespace
+}  // namespace
 
 session::session(lane_core& core, pool& of, admitted client)
     : core_(core)
@@ -198,14 +198,14 @@ void session::adjust_limit() noexcept
     const auto& limits = pool_.limits();
     if (server_ == nullptr) {
         set_limit(is_waiting() ? limit::none : limit::idle_client, limits.idle_client);
-    } else if (is_server_full_ || server_->owed().is_full()) { // the server's fault
+    } else if (is_server_full_ || server_->owed().is_full()) {  // the server's fault
         set_limit(limit::none, {});
     } else if (is_client_full_ || is_midway() || !held_.empty()) {
         pending_at_stall_ = core_.net().pending(handle_);
         set_limit(is_settling_ ? limit::none : limit::stalled, limits.stalled);
-    } else if (!server_->owed().is_empty()) { // the server works
+    } else if (!server_->owed().is_empty()) {  // the server works
         set_limit(limit::none, {});
-    } else if (server_->is_clean()) { // pinned
+    } else if (server_->is_clean()) {  // pinned
         set_limit(limit::idle_client, limits.idle_client);
     } else {
         set_limit(limit::idle_in_transaction, limits.idle_in_transaction);
@@ -233,7 +233,7 @@ void session::limit_is_over() noexcept
         return;
     case limit::stalled:
         if (is_client_full_ && core_.net().pending(handle_) < pending_at_stall_) {
-            adjust_limit(); // slow, but it reads
+            adjust_limit();  // slow, but it reads
         } else {
             fail(refusals::client_stalled);
         }
@@ -288,4 +288,4 @@ void session::on_lease_ending() noexcept
     core_.net().send(handle_, out.view());
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

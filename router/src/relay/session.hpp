@@ -64,18 +64,18 @@ public:
     void on_server_gone(const refusal& why, bool is_told) noexcept override;
     void on_lease_ending() noexcept override;
 
-    list_hook in_pool; // sessions of its pool
-    list_hook in_lane; // all sessions
+    list_hook in_pool;  // sessions of its pool
+    list_hook in_lane;  // all sessions
     list_hook of_principal;
-    list_hook awaiting_parameters; // pool: no server has logged in yet
-    list_hook to_go_on;            // lane: has held bytes to look at
+    list_hook awaiting_parameters;  // pool: no server has logged in yet
+    list_hook to_go_on;             // lane: has held bytes to look at
 
 private:
     enum class skip : std::uint8_t
     {
         nothing,
-        message, // the present Query or FunctionCall, refused; then a ReadyForQuery
-        batch,   // everything to the next Sync, refused; then a ReadyForQuery
+        message,  // the present Query or FunctionCall, refused; then a ReadyForQuery
+        batch,    // everything to the next Sync, refused; then a ReadyForQuery
     };
     enum class limit : std::uint8_t
     {
@@ -90,7 +90,7 @@ private:
     std::size_t take_without_server(std::string_view bytes) noexcept;
     std::size_t skip_refused(std::string_view bytes) noexcept;
     std::size_t relay(std::string_view bytes) noexcept;
-    bool relay_beginning(const wire::client_event& event) noexcept; // false: the message is not sent
+    bool relay_beginning(const wire::client_event& event) noexcept;  // false: the message is not sent
     void borrow() noexcept;
     void got_server(server_connection& server) noexcept;
     void give_back() noexcept;
@@ -105,18 +105,18 @@ private:
     void right_is_over() noexcept;
     void write_error(const refusal& why, bool is_fatal) noexcept;
     void write_ready() noexcept;
-    void say_goodbye() noexcept; // Terminate
+    void say_goodbye() noexcept;  // Terminate
     void refuse_protocol() noexcept;
-    void end(transport::patience how) noexcept; // off everything; buried
+    void end(transport::patience how) noexcept;  // off everything; buried
 
     lane_core& core_;
     pool& pool_;
-    admitted client_; // its socket has moved to the transport
+    admitted client_;  // its socket has moved to the transport
     std::string settings_query_;
     transport::handle handle_;
     server_connection* server_ = nullptr;
     wire::client_stream stream_;
-    byte_queue held_; // what waits for a server or for the rest of a message
+    byte_queue held_;  // what waits for a server or for the rest of a message
     wire::session_features pins_;
     skip skips_ = skip::nothing;
     limit limit_kind_ = limit::none;
@@ -127,11 +127,11 @@ private:
     bool is_started_ = false;
     bool is_greeted_ = false;
     bool is_ended_ = false;
-    bool is_forwarding_ = false; // the message that is being taken
-    bool is_settling_ = false;   // its settings are on their way; what follows is held
+    bool is_forwarding_ = false;  // the message that is being taken
+    bool is_settling_ = false;    // its settings are on their way; what follows is held
     bool are_settings_proven_ = false;
-    bool is_server_full_ = false; // the server's socket
-    bool is_client_full_ = false; // the client's socket
+    bool is_server_full_ = false;  // the server's socket
+    bool is_client_full_ = false;  // the client's socket
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

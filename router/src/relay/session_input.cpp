@@ -15,9 +15,10 @@ namespace {
 
 // A server is borrowed when the first message is complete, or when this much of it has come.
 constexpr std::size_t borrow_at = std::size_t{8} * 1024;
-constexpr std::size_t held_most = std::size_t{16} * 1024; // then the client is not read until some is used up
+constexpr std::size_t held_most =
+    std::size_t{16} * 1024;  // then the client is not read until some is used up
 
-} // namespace
+}  // namespace
 
 void session::on_bytes(std::string_view bytes) noexcept
 {
@@ -64,7 +65,7 @@ std::size_t session::take(std::string_view bytes) noexcept
 // Between transactions: what needs no server is answered here.
 std::size_t session::take_without_server(std::string_view bytes) noexcept
 {
-    const auto pass = [&]() -> std::size_t { // the message is looked at and dropped
+    const auto pass = [&]() -> std::size_t {  // the message is looked at and dropped
         const auto event = stream_.next(bytes);
         if (event.what == wire::client_event::kind::violation) {
             refuse_protocol();
@@ -88,7 +89,7 @@ std::size_t session::take_without_server(std::string_view bytes) noexcept
     }
     case 'd':
     case 'c':
-    case 'f': // of a COPY that has failed
+    case 'f':  // of a COPY that has failed
     case 'H':
         is_forwarding_ = false;
         return pass();
@@ -259,4 +260,4 @@ void session::adjust_reading() noexcept
     core_.net().set_reading(handle_, how);
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

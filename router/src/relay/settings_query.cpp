@@ -17,7 +17,7 @@ void append_quoted(std::string& to, std::string_view text)
     to += '\'';
 }
 
-} // namespace
+}  // namespace
 
 std::string make_settings_query(const parameter_set& settings)
 {
@@ -46,4 +46,4 @@ std::string_view reset_query() noexcept
     return message;
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -13,4 +13,4 @@ namespace leasehold::router::relay {
 // The one that only puts it back.
 [[nodiscard]] std::string_view reset_query() noexcept;
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

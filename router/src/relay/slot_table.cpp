@@ -33,7 +33,7 @@ slot_table::slot_table(std::uint8_t router_number, std::uint8_t lane, std::uint3
     , router_number_(router_number)
     , lane_(lane)
 {
-    free_.reserve(capacity_); // give_back() must not allocate
+    free_.reserve(capacity_);  // give_back() must not allocate
 }
 
 std::optional<session_slot> slot_table::reserve()
@@ -66,4 +66,4 @@ void slot_table::give_back(std::uint32_t slot) noexcept
     free_.push_back(slot);
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

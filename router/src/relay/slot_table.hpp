@@ -28,7 +28,7 @@ public:
     ~session_slot() { release(); }
 
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
-    [[nodiscard]] std::uint32_t client_pid() const noexcept; // as wire::client_pid
+    [[nodiscard]] std::uint32_t client_pid() const noexcept;  // as wire::client_pid
     explicit operator bool() const noexcept { return of_ != nullptr; }
 
 private:
@@ -57,8 +57,8 @@ private:
     const std::uint8_t router_number_;
     const std::uint8_t lane_;
     mutable std::mutex mutex_;
-    std::uint32_t fresh_ = 1; // slots from here on were never used; 0 never is, so that no pid is 0
+    std::uint32_t fresh_ = 1;  // slots from here on were never used; 0 never is, so that no pid is 0
     std::vector<std::uint32_t> free_;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

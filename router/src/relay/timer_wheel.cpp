@@ -49,12 +49,12 @@ void timer_wheel::turn_slot(slot& from) noexcept
 {
     slot moved;
     while (auto* const one = from.pop_front()) moved.push_back(one->hook_, *one);
-    while (auto* const one = moved.pop_front()) place(*one, tick_); // this very tick is yet to fire
+    while (auto* const one = moved.pop_front()) place(*one, tick_);  // this very tick is yet to fire
 }
 
 boot_time timer_wheel::next_due() const noexcept
 {
-    const auto rest = slots - tick_ % slots; // then a coarser slot is dealt out
+    const auto rest = slots - tick_ % slots;  // then a coarser slot is dealt out
     for (std::uint64_t ahead = 1; ahead < rest;) {
         const auto at = (tick_ + ahead) % slots;
         const auto word = may_hold_[at / 64] >> (at % 64);
@@ -67,4 +67,4 @@ boot_time timer_wheel::next_due() const noexcept
     return start_ + step * static_cast<std::int64_t>(tick_ + rest);
 }
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

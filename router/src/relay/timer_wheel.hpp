@@ -66,9 +66,9 @@ private:
     [[nodiscard]] std::uint64_t tick_of(boot_time at) const noexcept;
 
     boot_time start_;
-    std::uint64_t tick_ = 0; // all before and with it have fired
+    std::uint64_t tick_ = 0;  // all before and with it have fired
     std::array<std::array<slot, slots>, 3> levels_;
-    std::array<std::uint64_t, slots / 64> may_hold_{}; // of level 0: a clear bit is an empty slot
+    std::array<std::uint64_t, slots / 64> may_hold_{};  // of level 0: a clear bit is an empty slot
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -25,8 +25,8 @@ struct server_address
 {
     sockaddr_storage peer{};
     socklen_t peer_size = 0;
-    std::string host;               // name that the certificate must show
-    std::uint32_t server_index = 0; // of the directory: CA, sslmode
+    std::string host;                // name that the certificate must show
+    std::uint32_t server_index = 0;  // of the directory: CA, sslmode
 };
 
 // One lease in use. Every server connection of the lease holds it; when the last one has closed the
@@ -50,12 +50,12 @@ struct verified_server
 {
     connected_socket socket;
     wire::server_pid pid;
-    std::optional<wire::server_key> key; // empty: it sent none, so it cannot be cancelled
+    std::optional<wire::server_key> key;  // empty: it sent none, so it cannot be cancelled
     std::shared_ptr<const parameter_set> parameters;
     std::shared_ptr<const server_address> address;
     lease_number lease;
-    boot_time lease_ends_at = boot_time::max(); // max: no lease (collapsed mode)
-    std::shared_ptr<lease_hold> hold;           // null: no lease
+    boot_time lease_ends_at = boot_time::max();  // max: no lease (collapsed mode)
+    std::shared_ptr<lease_hold> hold;            // null: no lease
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -12,7 +12,7 @@ public:
     work() noexcept = default;
     template <class Call>
     requires(!std::is_same_v<std::decay_t<Call>, work>)
-        work(Call&& call) // NOLINT(google-explicit-constructor): a lambda is a work
+        work(Call&& call)  // NOLINT(google-explicit-constructor): a lambda is a work
         : held_(std::make_unique<holder<std::decay_t<Call>>>(std::forward<Call>(call)))
     {}
 
@@ -40,4 +40,4 @@ private:
     std::unique_ptr<base> held_;
 };
 
-} // namespace leasehold::router::relay
+}  // namespace leasehold::router::relay

@@ -64,7 +64,7 @@ task<void> deliver(
     }
 }
 
-} // namespace
+}  // namespace
 
 void server_logins::send_cancel(
     std::shared_ptr<const relay::server_address> where,
@@ -91,7 +91,7 @@ task<void> server_logins::carry_cancel(
 {
     const auto in = with_.on->current();
     const auto* server = in ? in->server_at(where->server_index) : nullptr;
-    if (server == nullptr) co_return; // the promise's end is the answer
+    if (server == nullptr) co_return;  // the promise's end is the answer
     auto* tls = tls_need_of(server->sslmode) == tls_need::none ? nullptr : &tls_.context_of(*server);
     wire::message_writer writer;
     wire::write_cancel(writer, pid, key);
@@ -104,4 +104,4 @@ task<void> server_logins::carry_cancel(
     answer.done();
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -18,7 +18,7 @@ private:
     std::function<void()> gone_;
 };
 
-} // namespace
+}  // namespace
 
 relay::lease_number to_number(const vault_client::lease_ref& ref) noexcept
 {
@@ -55,7 +55,7 @@ std::shared_ptr<server_identity> leases::identity(const vault_client::lease& of)
 void leases::closed(const vault_client::lease_ref& which)
 {
     const auto known = used_.find(which);
-    if (known == used_.end() || !known->second.hold.expired()) return; // taken up again meanwhile
+    if (known == used_.end() || !known->second.hold.expired()) return;  // taken up again meanwhile
     if (roster_ != nullptr) roster_->drained(which);
 }
 
@@ -113,4 +113,4 @@ void leases::on_ended(vault_client::lease_ref which, vault_client::lease_end why
     used_.erase(which);
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -27,7 +27,7 @@ public:
         relays_ = &relays;
         roster_ = &roster;
     }
-    void detach() noexcept { roster_ = nullptr; } // the roster is stopping
+    void detach() noexcept { roster_ = nullptr; }  // the roster is stopping
 
     // The hold and the login identity of a lease: one each, however many connections use it.
     std::shared_ptr<relay::lease_hold> hold(const vault_client::lease& of);
@@ -55,4 +55,4 @@ private:
     std::map<vault_client::lease_ref, used> used_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -21,7 +21,7 @@ double chance()
     return std::uniform_real_distribution<double>(0.0, 1.0)(source);
 }
 
-} // namespace
+}  // namespace
 
 std::chrono::milliseconds server_gate::back_off(std::size_t failures, double chance) noexcept
 {
@@ -83,7 +83,7 @@ void server_gate::leave() noexcept
     }
     auto* next = waiting_.front();
     waiting_.pop_front();
-    next->expires_at(asio::steady_timer::time_point::min()); // wakes it: its place is ours
+    next->expires_at(asio::steady_timer::time_point::min());  // wakes it: its place is ours
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -37,9 +37,9 @@ private:
     asio::io_context& on_;
     std::size_t inside_ = 0;
     std::list<asio::steady_timer*> waiting_;
-    std::deque<boot_time> failed_; // within the last 10 s
+    std::deque<boot_time> failed_;  // within the last 10 s
     std::size_t in_a_row_ = 0;
     boot_time last_probe_{};
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -24,7 +24,7 @@
 namespace leasehold::router {
 namespace {
 
-constexpr std::uint32_t message_max = 1U << 20U; // of a login and its check: no user's data
+constexpr std::uint32_t message_max = 1U << 20U;  // of a login and its check: no user's data
 
 void set_options(int descriptor)
 {
@@ -37,7 +37,7 @@ void set_options(int descriptor)
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered, sizeof unanswered);
 }
 
-} // namespace
+}  // namespace
 
 task<std::string_view> server_identity::salted(worker_pool& on, const std::string& salt, int iterations)
 {
@@ -110,7 +110,7 @@ task<void> server_login::begin_tls(const server_record& server, SSL_CTX* context
     writer_.ssl_request();
     co_await send();
     std::string answer;
-    const bool is_answered = co_await socket_->read_more(answer, 1); // one byte and no more: R4
+    const bool is_answered = co_await socket_->read_more(answer, 1);  // one byte and no more: R4
     if (!is_answered) throw server_away(server.name + ": no answer to SSLRequest");
     if (answer == "S") {
         const auto host = server_tls::checks_name(server) ? address_->host : std::string();
@@ -200,7 +200,7 @@ task<void> server_login::answer(const message& request, const session_request& w
     static_cast<void>(what);
     wire::body_reader reader(request.body);
     const auto kind = reader.int32();
-    if (kind == 0) co_return; // trust, peer, or done
+    if (kind == 0) co_return;  // trust, peer, or done
     if (kind != 10) throw server_away("the server asks for a password as clear text or md5");
     co_await prove(reader.remaining(), who);
 }
@@ -273,4 +273,4 @@ relay::verified_server server_login::release()
     return made;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

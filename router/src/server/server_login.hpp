@@ -114,4 +114,4 @@ private:
     std::string failure_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

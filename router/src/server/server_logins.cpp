@@ -56,7 +56,7 @@ bool is_full(const server_refused& said)
     return said.sqlstate == "53300" && said.routine == "InitPostgres";
 }
 
-} // namespace
+}  // namespace
 
 void server_logins::request_server(relay::server_promise answer)
 {
@@ -205,7 +205,7 @@ task<relay::verified_server> server_logins::log_in(const target& to, const right
     session_request what;
     what.database = to.want.placement.database;
     what.search_path = to.want.placement.schema == "public" ? R"("$user",public)" : to.want.placement.schema;
-    what.application_name = "leasehold:" + crypto::to_hex(crypto::random_bytes(4)); // names nobody
+    what.application_name = "leasehold:" + crypto::to_hex(crypto::random_bytes(4));  // names nobody
     co_await session.authenticate(what, *by.who);
     co_await check(session, to);
     auto made = session.release();
@@ -278,7 +278,7 @@ void server_logins::translate(const server_refused& said, const target& to, cons
 void server_logins::quarantine(const target& to, std::string_view why)
 {
     auto& held = quarantined_[{to.want.tenant, to.server->id}];
-    if (held == to.tenant->generation) return; // told already
+    if (held == to.tenant->generation) return;  // told already
     held = to.tenant->generation;
     log::error(
         "placement.mismatch",
@@ -318,7 +318,7 @@ task<bool> server_logins::verify(vault_client::lease_ptr fresh)
     by.who = with_.known->identity(*fresh);
     bool is_right = false;
     try {
-        const auto made = co_await open_with(to, by); // and closes it
+        const auto made = co_await open_with(to, by);  // and closes it
         is_right = made.socket.is_open();
     } catch (const server_refused& said) {
         log::warn("lease.successor_refused", {{"tenant", to.want.tid}, {"sqlstate", said.sqlstate}});
@@ -330,4 +330,4 @@ task<bool> server_logins::verify(vault_client::lease_ptr fresh)
     co_return is_right;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

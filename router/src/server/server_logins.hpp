@@ -30,7 +30,7 @@ public:
     {
         front_lane* on = nullptr;
         worker_pool* hashing = nullptr;
-        vault_client::lease_roster* roster = nullptr; // null: collapsed mode, `own` logs in everywhere
+        vault_client::lease_roster* roster = nullptr;  // null: collapsed mode, `own` logs in everywhere
         leases* known = nullptr;
         std::shared_ptr<server_identity> own;
     };
@@ -51,12 +51,12 @@ private:
     // Who logs in: a lease's login, or the registry's own.
     struct right_to_enter
     {
-        vault_client::lease_ptr lease; // null: own
+        vault_client::lease_ptr lease;  // null: own
         std::shared_ptr<server_identity> who;
     };
     struct target
     {
-        std::shared_ptr<const directory> in; // keeps the pointers
+        std::shared_ptr<const directory> in;  // keeps the pointers
         const tenant_record* tenant = nullptr;
         const server_record* server = nullptr;
         expected_session want;
@@ -85,7 +85,7 @@ private:
     server_tls tls_;
     std::map<server_id, server_gate> gates_;
     std::map<std::pair<tenant_id, server_id>, std::int64_t>
-        quarantined_; // until the tenant's generation changes
+        quarantined_;  // until the tenant's generation changes
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

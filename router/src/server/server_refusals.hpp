@@ -18,4 +18,4 @@ inline constexpr refusal tenant_moving{error_kind::unavailable, "tenant_moving",
 inline constexpr refusal directory_loading{
     error_kind::unavailable, "directory_loading", "the router is still starting"};
 
-} // namespace leasehold::router::refusals
+}  // namespace leasehold::router::refusals

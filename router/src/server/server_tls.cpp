@@ -26,7 +26,7 @@ int trust(SSL_CTX* context, const std::string& pem)
     return count;
 }
 
-} // namespace
+}  // namespace
 
 tls_need tls_need_of(std::string_view sslmode) noexcept
 {
@@ -62,4 +62,4 @@ SSL_CTX& server_tls::context_of(const server_record& server)
     return *known.context;
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

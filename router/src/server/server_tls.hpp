@@ -12,9 +12,9 @@ namespace leasehold::router {
 // How a server of the directory is reached as to TLS.
 enum class tls_need : std::uint8_t
 {
-    none,     // disable
-    optional, // allow, prefer
-    required  // require, verify-ca, verify-full
+    none,      // disable
+    optional,  // allow, prefer
+    required   // require, verify-ca, verify-full
 };
 tls_need tls_need_of(std::string_view sslmode) noexcept;
 
@@ -37,4 +37,4 @@ private:
     std::map<server_id, made> contexts_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -67,7 +67,7 @@ std::string settings_of(const expected_session& want)
     return want.role == role_class::rw ? role : "0:default_transaction_read_only=on," + role;
 }
 
-} // namespace
+}  // namespace
 
 std::string_view check_query() noexcept
 {
@@ -120,4 +120,4 @@ judgement judge(const expected_session& want, const seen_session& seen)
     return {};
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

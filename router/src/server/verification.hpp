@@ -20,16 +20,16 @@ struct expected_session
     std::string tid;
     placement_record placement;
     role_class role = role_class::rw;
-    bool has_lease = true; // false: collapsed mode, only the database is compared
+    bool has_lease = true;  // false: collapsed mode, only the database is compared
 };
 
 enum class verdict : std::uint8_t
 {
     right,
-    mismatch,   // another database, another tenant's login: quarantine
-    stale,      // the placement is newer than our directory
-    tampered,   // the lease has altered itself
-    in_recovery // read-only, where writes are wanted
+    mismatch,    // another database, another tenant's login: quarantine
+    stale,       // the placement is newer than our directory
+    tampered,    // the lease has altered itself
+    in_recovery  // read-only, where writes are wanted
 };
 
 struct judgement
@@ -49,10 +49,10 @@ struct seen_session
     bool is_in_recovery = false;
     std::string schema;
     std::string marker;
-    std::string groups;   // direct memberships of the session user, sorted, comma-separated
-    std::string settings; // "<database oid>:<setting>" of the session user, sorted, comma-separated
+    std::string groups;    // direct memberships of the session user, sorted, comma-separated
+    std::string settings;  // "<database oid>:<setting>" of the session user, sorted, comma-separated
 };
 seen_session to_seen(const text_row& row);
 judgement judge(const expected_session& want, const seen_session& seen);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

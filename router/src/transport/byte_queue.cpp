@@ -103,4 +103,4 @@ void byte_queue::drop_head(buffer_pool& pool) noexcept
     pool.give(gone);
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -15,7 +15,7 @@ struct buffer
     buffer* next = nullptr;
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
-    char bytes[capacity]; // NOLINT(modernize-avoid-c-arrays): left uninitialised
+    char bytes[capacity];  // NOLINT(modernize-avoid-c-arrays): left uninitialised
 
     [[nodiscard]] std::string_view view() const noexcept { return {bytes + begin, end - begin}; }
     [[nodiscard]] std::size_t room() const noexcept { return capacity - end; }
@@ -30,11 +30,11 @@ public:
     buffer_pool& operator=(const buffer_pool&) = delete;
     ~buffer_pool();
 
-    [[nodiscard]] buffer* take(); // empty; ends the process when memory is out
+    [[nodiscard]] buffer* take();  // empty; ends the process when memory is out
     void give(buffer* one) noexcept;
 
 private:
-    static constexpr std::size_t kept = 512; // 8 MiB; more go back to the system
+    static constexpr std::size_t kept = 512;  // 8 MiB; more go back to the system
 
     buffer* free_ = nullptr;
     std::size_t count_ = 0;
@@ -68,4 +68,4 @@ private:
     std::size_t size_ = 0;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -26,11 +26,11 @@ void connected_socket::close() noexcept
 {
     if (tls_) {
         ERR_clear_error();
-        SSL_shutdown(tls_.get()); // once, without waiting for the answer
+        SSL_shutdown(tls_.get());  // once, without waiting for the answer
         ERR_clear_error();
         tls_.reset();
     }
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -36,11 +36,11 @@ public:
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
     [[nodiscard]] SSL* tls() const noexcept { return tls_.get(); }
     [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-    void close() noexcept; // close_notify is sent if it can be sent at once
+    void close() noexcept;  // close_notify is sent if it can be sent at once
 
 private:
     int descriptor_ = -1;
     tls_session tls_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -22,10 +22,10 @@ constexpr std::chrono::seconds finish_limit{5};
 
 bool would_block() noexcept
 {
-    return errno == EAGAIN || errno == EINTR; // EWOULDBLOCK is EAGAIN on Linux
+    return errno == EAGAIN || errno == EINTR;  // EWOULDBLOCK is EAGAIN on Linux
 }
 
-} // namespace
+}  // namespace
 
 std::unique_ptr<transport> make_epoll_transport(buffer_pool& buffers, const clock_source& clock)
 {
@@ -43,7 +43,7 @@ epoll_transport::epoll_transport(buffer_pool& buffers, const clock_source& clock
     wanted.events = EPOLLIN;
     wanted.data.u64 = event_mark;
     if (epoll_ < 0 || event_ < 0 || ::epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &wanted) != 0) {
-        throw std::bad_alloc(); // at start only: no descriptors left
+        throw std::bad_alloc();  // at start only: no descriptors left
     }
 }
 
@@ -63,7 +63,7 @@ std::optional<transport::handle> epoll_transport::add(connected_socket socket, e
         fresh->index = static_cast<std::uint32_t>(connections_.size());
         free_.push_back(fresh->index);
         connections_.push_back(std::move(fresh));
-        free_.reserve(connections_.size()); // free_connection() must not allocate
+        free_.reserve(connections_.size());  // free_connection() must not allocate
     }
     auto& c = *connections_[free_.back()];
     c.socket = std::move(socket);
@@ -100,10 +100,10 @@ void epoll_transport::set_reading(handle h, reading how) noexcept
 bool epoll_transport::send(handle h, std::span<const std::string_view> parts) noexcept
 {
     auto* const c = find(h);
-    if (c == nullptr || c->has_failed) return true; // on_closed is on its way
+    if (c == nullptr || c->has_failed) return true;  // on_closed is on its way
     for (auto part : parts) {
         if (part.size() >= direct_minimum && !c->is_blocked && c->socket.tls() == nullptr) {
-            std::size_t taken = 0; // much at once: no copy of what the socket takes now
+            std::size_t taken = 0;  // much at once: no copy of what the socket takes now
             const auto result = write_out(*c, part, taken);
             part.remove_prefix(taken);
             if (result == io::failed) {
@@ -136,7 +136,7 @@ void epoll_transport::turn(boot_time deadline) noexcept
 {
     flush_dirty();
     std::array<epoll_event, 256>
-        events; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
+        events;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by the kernel
     const int timeout = forced_.empty() ? wait_milliseconds(deadline) : 0;
     const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout);
     now_ = clock_.boot();
@@ -147,7 +147,7 @@ void epoll_transport::turn(boot_time deadline) noexcept
     for (int i = 0; i < count; ++i) {
         const auto& event = events[static_cast<std::size_t>(i)];
         if (event.data.u64 == event_mark) {
-            is_signalled_.store(false); // before the lane looks into its inbox
+            is_signalled_.store(false);  // before the lane looks into its inbox
             std::uint64_t number = 0;
             [[maybe_unused]] const auto ignored = ::read(event_, &number, sizeof number);
             continue;
@@ -188,7 +188,7 @@ void epoll_transport::deliver(connection& c, std::uint32_t events) noexcept
         tell_closed(c);
         return;
     }
-    if (is_gone && !c.is_blocked) { // it would be reported again and again; reading will find out
+    if (is_gone && !c.is_blocked) {  // it would be reported again and again; reading will find out
         ::epoll_ctl(epoll_, EPOLL_CTL_DEL, c.socket.descriptor(), nullptr);
         c.is_registered = false;
     }
@@ -210,7 +210,7 @@ void epoll_transport::read(connection& c) noexcept
         if (c.generation != generation || !c.is_open) return;
         const bool may_have_more =
             size == input_.size() || (c.socket.tls() != nullptr && SSL_pending(c.socket.tls()) > 0);
-        if (!may_have_more) return; // epoll will tell
+        if (!may_have_more) return;  // epoll will tell
         budget -= std::min(budget, size);
     }
     if (c.socket.tls() != nullptr && !c.forced.is_linked()) forced_.push_back(c.forced, c);
@@ -264,7 +264,7 @@ epoll_transport::write_out(connection& c, std::string_view direct, std::size_t& 
         return io::done;
     }
     while (!c.out.empty() || direct_taken < direct.size()) {
-        std::array<iovec, 16> parts; // NOLINT(cppcoreguidelines-pro-type-member-init)
+        std::array<iovec, 16> parts;  // NOLINT(cppcoreguidelines-pro-type-member-init)
         std::size_t used = 0;
         std::size_t queued = 0;
         const auto* one = c.out.head();
@@ -324,7 +324,7 @@ void epoll_transport::flush_dirty() noexcept
 
 void epoll_transport::fail(connection& c) noexcept
 {
-    c.has_failed = true; // told at the end of the turn, never from inside send()
+    c.has_failed = true;  // told at the end of the turn, never from inside send()
     if (!c.dirty.is_linked()) dirty_.push_back(c.dirty, c);
 }
 
@@ -406,7 +406,7 @@ void epoll_transport::free_connection(connection& c) noexcept
     forced_.remove(c.forced);
     finishing_.remove(c.finishing);
     c.out.clear(buffers_);
-    c.socket.close(); // and epoll forgets it
+    c.socket.close();  // and epoll forgets it
     c.to = nullptr;
     c.is_registered = c.is_open = c.has_failed = c.is_blocked = c.is_awaited = c.reads_for_write = false;
     c.watched = 0;
@@ -431,11 +431,11 @@ void epoll_transport::wake() noexcept
 int epoll_transport::wait_milliseconds(boot_time deadline) const noexcept
 {
     if (deadline == boot_time::max() && finishing_.empty()) return -1;
-    constexpr std::chrono::milliseconds most{1000}; // finishing connections, and a clock that was set asleep
+    constexpr std::chrono::milliseconds most{1000};  // finishing connections, and a clock that was set asleep
     const auto left = deadline - clock_.boot();
     if (left <= left.zero()) return 0;
     if (left >= most) return static_cast<int>(most.count());
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
 }
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

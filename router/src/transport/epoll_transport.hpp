@@ -37,21 +37,21 @@ private:
     struct connection
     {
         connected_socket socket;
-        endpoint* to = nullptr; // null: free, or finishing
+        endpoint* to = nullptr;  // null: free, or finishing
         byte_queue out;
-        list_hook dirty;     // bytes to flush, or a failure to tell
-        list_hook forced;    // to be read although epoll may be silent
-        list_hook finishing; // with finish_by
+        list_hook dirty;      // bytes to flush, or a failure to tell
+        list_hook forced;     // to be read although epoll may be silent
+        list_hook finishing;  // with finish_by
         boot_time finish_by;
         std::uint32_t index = 0;
         std::uint32_t generation = 1;
-        std::uint32_t watched = 0;  // events epoll knows
-        bool is_registered = false; // with epoll
+        std::uint32_t watched = 0;   // events epoll knows
+        bool is_registered = false;  // with epoll
         bool is_open = false;
-        bool has_failed = false;      // on_closed is due
-        bool is_blocked = false;      // the last write took less than there is
-        bool is_awaited = false;      // send() answered false: on_writable is due
-        bool reads_for_write = false; // TLS: SSL_read wants to write
+        bool has_failed = false;       // on_closed is due
+        bool is_blocked = false;       // the last write took less than there is
+        bool is_awaited = false;       // send() answered false: on_writable is due
+        bool reads_for_write = false;  // TLS: SSL_read wants to write
         reading how = reading::on;
     };
     enum class io : std::uint8_t
@@ -65,7 +65,7 @@ private:
     void watch(connection& c) noexcept;
     void deliver(connection& c, std::uint32_t events) noexcept;
     void read(connection& c) noexcept;
-    long receive(connection& c) noexcept; // > 0 bytes in input_, 0 end or error, -1 nothing there
+    long receive(connection& c) noexcept;  // > 0 bytes in input_, 0 end or error, -1 nothing there
     io write_out(connection& c, std::string_view direct, std::size_t& direct_taken) noexcept;
     void flush(connection& c) noexcept;
     void flush_dirty() noexcept;
@@ -92,4 +92,4 @@ private:
     std::array<char, std::size_t{16} * 1024> input_{};
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

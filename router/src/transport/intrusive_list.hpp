@@ -15,7 +15,7 @@ struct list_hook
     list_hook(const list_hook&) = delete;
     list_hook& operator=(const list_hook&) = delete;
     [[nodiscard]] bool is_linked() const noexcept { return after != nullptr; }
-    void unlink() noexcept // also when it is on none
+    void unlink() noexcept  // also when it is on none
     {
         if (after == nullptr) return;
         before->after = after;
@@ -92,4 +92,4 @@ private:
     std::size_t size_ = 0;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

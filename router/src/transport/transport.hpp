@@ -32,9 +32,9 @@ protected:
 // Reading of one socket.
 enum class reading : std::uint8_t
 {
-    on,       // bytes are delivered
-    end_only, // nothing is read, but on_closed tells when the peer is gone
-    off,      // nothing is read or told
+    on,        // bytes are delivered
+    end_only,  // nothing is read, but on_closed tells when the peer is gone
+    off,       // nothing is read or told
 };
 
 // The sockets of one relay lane. Owner and thread: that lane; only wake() may be called from elsewhere.
@@ -45,7 +45,7 @@ public:
     struct handle
     {
         std::uint32_t index = 0;
-        std::uint32_t generation = 0; // 0: none
+        std::uint32_t generation = 0;  // 0: none
         explicit operator bool() const noexcept { return generation != 0; }
     };
 
@@ -85,4 +85,4 @@ public:
 class buffer_pool;
 std::unique_ptr<transport> make_epoll_transport(buffer_pool& buffers, const clock_source& clock);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint32_t router_max = 255;
 constexpr std::uint32_t sign_bit = 1U << 31U;
 
-} // namespace
+}  // namespace
 
 std::optional<client_pid>
 client_pid::make(std::uint32_t router, std::uint32_t lane, std::uint32_t slot) noexcept
@@ -55,4 +55,4 @@ void write_cancel(message_writer& to, server_pid pid, const server_key& key)
     to.cancel_request(pid.value, key.bytes());
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -15,7 +15,7 @@ struct free_x509
     void operator()(X509* certificate) const noexcept { X509_free(certificate); }
 };
 
-} // namespace
+}  // namespace
 
 std::optional<std::string> tls_server_end_point(std::string_view certificate_der)
 {
@@ -28,7 +28,7 @@ std::optional<std::string> tls_server_end_point(std::string_view certificate_der
     if (!certificate || at != start + certificate_der.size() ||
         X509_get_signature_info(certificate.get(), &digest_id, nullptr, nullptr, nullptr) != 1)
         return std::nullopt;
-    if (digest_id == NID_md5 || digest_id == NID_sha1) digest_id = NID_sha256; // RFC 5929 §4.1
+    if (digest_id == NID_md5 || digest_id == NID_sha1) digest_id = NID_sha256;  // RFC 5929 §4.1
     const auto* const algorithm = digest_id == NID_undef ? nullptr : EVP_get_digestbynid(digest_id);
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
     unsigned int size = 0;
@@ -38,4 +38,4 @@ std::optional<std::string> tls_server_end_point(std::string_view certificate_der
     return std::string(reinterpret_cast<const char*>(hash.data()), size);
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -63,8 +63,8 @@ std::uint32_t limit_of(client_message message) noexcept
 // Reads one name that must end within name_size_max. False: not there yet, or refused.
 struct name_reader
 {
-    std::string_view rest; // of the body
-    bool is_whole;         // `rest` reaches the message's end
+    std::string_view rest;  // of the body
+    bool is_whole;          // `rest` reaches the message's end
     bool lacks = false;
     bool is_wrong = false;
 
@@ -120,7 +120,7 @@ void read_names(client_event& event, name_reader& reader) noexcept
     }
 }
 
-} // namespace
+}  // namespace
 
 client_event client_stream::refuse(violation why) noexcept
 {
@@ -208,4 +208,4 @@ client_event client_stream::go_on(client_event event, std::string_view piece) no
     return event;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

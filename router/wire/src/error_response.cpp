@@ -32,7 +32,7 @@ texts texts_of(const router_error& what, const error_row* row) noexcept
     return all;
 }
 
-} // namespace
+}  // namespace
 
 const error_row* find_error_row(std::string_view code) noexcept
 {
@@ -83,4 +83,4 @@ void write_notice(message_writer& to, const router_error& what)
     to.notice_response(std::span(fields).first(said.hint.empty() ? fields.size() - 1 : fields.size()));
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

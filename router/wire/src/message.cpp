@@ -27,4 +27,4 @@ message_frame scan_message(std::string_view bytes, std::uint32_t limit) noexcept
     return frame;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -66,7 +66,7 @@ std::optional<std::string_view> error_fields::find(char type) const noexcept
     body_reader reader(body_);
     while (true) {
         const char one = reader.byte();
-        if (one == '\0') return std::nullopt; // the end, or cut short
+        if (one == '\0') return std::nullopt;  // the end, or cut short
         const auto text = reader.text();
         if (!reader.ok()) return std::nullopt;
         if (one == type) return text;
@@ -75,7 +75,7 @@ std::optional<std::string_view> error_fields::find(char type) const noexcept
 
 std::string_view error_fields::severity() const noexcept
 {
-    const auto plain = find('V'); // never translated; PostgreSQL 9.6 and newer
+    const auto plain = find('V');  // never translated; PostgreSQL 9.6 and newer
     return plain ? *plain : find('S').value_or("");
 }
 
@@ -93,7 +93,7 @@ std::size_t read_count(body_reader& reader) noexcept
     return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
-} // namespace
+}  // namespace
 
 row_description_reader::row_description_reader(std::string_view body) noexcept
     : reader_(body)
@@ -162,7 +162,7 @@ constexpr std::array tags{
     tag_row{"DO", tag_kind::do_block},
 };
 
-} // namespace
+}  // namespace
 
 tag_kind classify_tag(std::string_view tag) noexcept
 {
@@ -183,4 +183,4 @@ std::optional<std::uint64_t> rows_of_tag(std::string_view tag) noexcept
     return rows;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -18,7 +18,7 @@ std::int16_t count16(std::size_t n) noexcept
     return static_cast<std::int16_t>(n);
 }
 
-} // namespace
+}  // namespace
 
 std::string message_writer::take() noexcept
 {
@@ -331,4 +331,4 @@ message_writer& message_writer::copy_fail(std::string_view reason)
     return begin('f').text(reason).end();
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

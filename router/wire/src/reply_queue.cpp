@@ -29,7 +29,7 @@ bool is_marker(client_message message) noexcept
     return message == client_message::copy_done || message == client_message::copy_fail;
 }
 
-} // namespace
+}  // namespace
 
 reply_queue::entry& reply_queue::at(std::size_t index) noexcept
 {
@@ -211,4 +211,4 @@ void reply_queue::enter_copy_in() noexcept
             batch_open_ = true;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -41,7 +41,7 @@ std::string scram_client::gs2_header() const
 scram_step scram_client::begin()
 {
     if (phase_ != phase::begin) return fail(scram_failure::malformed);
-    client_first_bare_ = "n=,r=" + nonce_; // PostgreSQL takes the name from the start-up message
+    client_first_bare_ = "n=,r=" + nonce_;  // PostgreSQL takes the name from the start-up message
     phase_ = phase::challenge;
     return {scram_state::send, gs2_header() + client_first_bare_, scram_failure::none};
 }
@@ -103,4 +103,4 @@ scram_step scram_client::verify(std::string_view server_final)
     return {scram_state::done, {}, scram_failure::none};
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

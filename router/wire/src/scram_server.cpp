@@ -7,7 +7,7 @@
 namespace leasehold::router::wire {
 namespace {
 
-constexpr std::size_t salt_size = 16; // PostgreSQL's own
+constexpr std::size_t salt_size = 16;  // PostgreSQL's own
 constexpr std::string_view verifier_prefix = "SCRAM-SHA-256$";
 constexpr std::string_view binding_type = "tls-server-end-point";
 
@@ -19,7 +19,7 @@ std::string_view take_until(std::string_view& rest, char mark) noexcept
     return part;
 }
 
-} // namespace
+}  // namespace
 
 std::optional<scram_verifier> parse_scram_verifier(std::string_view text)
 {
@@ -107,7 +107,7 @@ scram_step scram_server::finish(std::string_view client_final)
     const auto nonce = take_attribute(rest, 'r');
     if (!binding || !nonce) return fail(scram_failure::malformed);
     while (rest.size() > 1 && rest[0] != 'p' && rest[1] == '=')
-        (void)take_attribute(rest, rest[0]); // extensions
+        (void)take_attribute(rest, rest[0]);  // extensions
     const auto without_proof = client_final.substr(0, client_final.size() - rest.size() - 1);
     const auto proof_text = take_attribute(rest, 'p');
     if (!proof_text || !rest.empty() || client_final.ends_with(',')) return fail(scram_failure::malformed);
@@ -130,4 +130,4 @@ scram_step scram_server::finish(std::string_view client_final)
     return {scram_state::done, "v=" + crypto::to_base64(crypto::view(answer)), scram_failure::none};
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -87,4 +87,4 @@ std::string_view code_of(scram_failure why) noexcept
     return "internal";
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

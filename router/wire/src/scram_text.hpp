@@ -13,7 +13,7 @@ namespace leasehold::router::wire {
 [[nodiscard]] std::optional<std::string_view> take_attribute(std::string_view& rest, char name) noexcept;
 // Printable ASCII without the comma, and something at all.
 [[nodiscard]] bool is_nonce(std::string_view text) noexcept;
-[[nodiscard]] std::optional<int> parse_iterations(std::string_view text) noexcept; // within the bounds
+[[nodiscard]] std::optional<int> parse_iterations(std::string_view text) noexcept;  // within the bounds
 [[nodiscard]] std::optional<crypto::digest> digest_from_base64(std::string_view text);
 [[nodiscard]] std::string make_nonce();
 
@@ -37,4 +37,4 @@ private:
     crypto::digest bytes_;
 };
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

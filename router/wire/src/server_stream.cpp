@@ -18,7 +18,7 @@ struct type_row
     char type;
     server_message message;
     when allowed;
-    bool has_facts; // wanted as one piece
+    bool has_facts;  // wanted as one piece
 };
 
 constexpr std::array types{
@@ -102,7 +102,7 @@ bool read_facts(server_event& event, std::string_view body) noexcept
     }
 }
 
-} // namespace
+}  // namespace
 
 server_event server_stream::refuse(violation why) noexcept
 {
@@ -172,4 +172,4 @@ server_event server_stream::begin(std::string_view bytes) noexcept
     return event;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -33,4 +33,4 @@ std::string_view to_text(session_feature what) noexcept
     return "unknown";
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -86,7 +86,7 @@ first_packet parse_startup(std::uint32_t version, std::string_view body) noexcep
     return startup_message(version, body);
 }
 
-} // namespace
+}  // namespace
 
 startup_parameter startup_message::iterator::operator*() const noexcept
 {
@@ -186,4 +186,4 @@ ssl_answer parse_ssl_answer(std::string_view bytes) noexcept
     return bytes.front() == 'N' ? ssl_answer::denied : ssl_answer::refused;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

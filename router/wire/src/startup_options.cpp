@@ -21,7 +21,7 @@ std::vector<std::string> split_words(std::string_view text)
         }
         std::string word;
         for (; at < text.size() && !is_space(text[at]); ++at) {
-            if (text[at] == '\\' && ++at == text.size()) break; // a last backslash stands for nothing
+            if (text[at] == '\\' && ++at == text.size()) break;  // a last backslash stands for nothing
             word += text[at];
         }
         words.push_back(std::move(word));
@@ -38,7 +38,7 @@ std::optional<setting> parse_setting(std::string_view text)
     return one;
 }
 
-} // namespace
+}  // namespace
 
 options_result parse_options(std::string_view options)
 {
@@ -61,4 +61,4 @@ options_result parse_options(std::string_view options)
     return settings;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -10,7 +10,7 @@ bool is_utf8(std::string_view text) noexcept
     for (std::size_t at = 0; at < text.size();) {
         const auto lead = static_cast<std::uint8_t>(text[at]);
         std::size_t more = 0;
-        std::uint8_t low = 0x80; // bounds of the second byte, which tell overlong forms and surrogates
+        std::uint8_t low = 0x80;  // bounds of the second byte, which tell overlong forms and surrogates
         std::uint8_t high = 0xBF;
         if (lead < 0x80)
             more = 0;
@@ -38,4 +38,4 @@ bool is_utf8(std::string_view text) noexcept
     return true;
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

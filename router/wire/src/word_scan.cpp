@@ -24,7 +24,7 @@ constexpr std::array first_words{
 // Functions and schemas that count wherever they stand.
 constexpr std::array anywhere{
     word_row{"set_config", session_feature::set_config},
-    word_row{"set_limit", session_feature::set_config}, // pg_trgm
+    word_row{"set_limit", session_feature::set_config},  // pg_trgm
     word_row{"pg_advisory_lock", session_feature::advisory_lock},
     word_row{"pg_advisory_lock_shared", session_feature::advisory_lock},
     word_row{"pg_try_advisory_lock", session_feature::advisory_lock},
@@ -58,7 +58,7 @@ constexpr auto word_bytes = [] {
     return table;
 }();
 
-constexpr bool continues_word(char c) noexcept // but for the dollar sign, which in_word() judges
+constexpr bool continues_word(char c) noexcept  // but for the dollar sign, which in_word() judges
 {
     return word_bytes[static_cast<unsigned char>(c)];
 }
@@ -73,14 +73,14 @@ constexpr bool is_space(char c) noexcept
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-} // namespace
+}  // namespace
 
 void word_scan::feed(std::string_view piece) noexcept
 {
     piece = piece.substr(0, text_max - seen_);
     seen_ += piece.size();
     while (!piece.empty()) {
-        if (state_ == state::word) { // most of any text: taken in runs
+        if (state_ == state::word) {  // most of any text: taken in runs
             const auto* const end = std::find_if_not(piece.begin(), piece.end(), continues_word);
             const auto run = static_cast<std::size_t>(end - piece.begin());
             for (const char c : piece.substr(0, std::min(run, word_max + 1))) add_to_word(c);
@@ -146,7 +146,7 @@ void word_scan::in_text(char c) noexcept
         is_declare_ = is_update_ = after_with_ = temp_may_follow_ = false;
         return;
     }
-    if (is_space(c) || is_ambiguous_) return; // ambiguous: quotes and comments part words, no more
+    if (is_space(c) || is_ambiguous_) return;  // ambiguous: quotes and comments part words, no more
     if (c == '"') {
         if (is_unicode) found_.add(session_feature::session_function);
         begin_word(state::quoted_identifier);
@@ -260,8 +260,8 @@ void word_scan::in_dollar_tag(char c) noexcept
         tag_[tag_size_++] = c;
         return;
     }
-    if (fits) is_ambiguous_ = true; // a tag too long to keep: where it ends is not known
-    state_ = state::text;           // a parameter ($1), or no SQL at all
+    if (fits) is_ambiguous_ = true;  // a tag too long to keep: where it ends is not known
+    state_ = state::text;            // a parameter ($1), or no SQL at all
     last_ = 0;
     in_text(c);
 }
@@ -340,7 +340,7 @@ void word_scan::judge_anywhere(std::string_view word) noexcept
         found_.add(session_feature::temporary_table);
     if (is_declare_ && after_with_ && word == "hold") found_.add(session_feature::hold_cursor);
     if (is_update_ && word == "pg_settings")
-        found_.add(session_feature::set_config); // a rule calls set_config()
+        found_.add(session_feature::set_config);  // a rule calls set_config()
     is_update_ = is_update_ || word == "update";
     after_with_ = word == "with";
     temp_may_follow_ = std::find(before_temp.begin(), before_temp.end(), word) != before_temp.end();
@@ -349,4 +349,4 @@ void word_scan::judge_anywhere(std::string_view word) noexcept
         if (row.word == word) found_.add(row.feature);
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

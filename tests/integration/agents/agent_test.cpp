@@ -23,14 +23,19 @@ using nlohmann::json;
 class Agent : public ::testing::Test
 {
 protected:
-    Agent() : loop("agents"), ports(loop.context(), with_free_port(fleet)), at(ports, fleet.values, fleet.keys, real_clock(), meters)
+    Agent()
+        : loop("agents")
+        , ports(loop.context(), with_free_port(fleet))
+        , at(ports, fleet.values, fleet.keys, real_clock(), meters)
     {
         at.start();
     }
     ~Agent() override
     {
         std::promise<void> drained;
-        asio::co_spawn(loop.context(), at.drain(std::chrono::seconds(2)), [&](std::exception_ptr) { drained.set_value(); });
+        asio::co_spawn(loop.context(), at.drain(std::chrono::seconds(2)), [&](std::exception_ptr) {
+            drained.set_value();
+        });
         drained.get_future().wait();
         loop.join();
     }
@@ -45,8 +50,9 @@ protected:
     {
         const auto file = folder / (name + ".yaml");
         std::ofstream(file) << "server: {url: \"http://" << at.bound().to_string() << "\"}\n"
-                            << "security:\n  enrollment_token: " << token << "\n  state_dir: " << (folder / name).string()
-                            << "\nhost: {name: " << name << ", labels: {role: web}}\n";
+                            << "security:\n  enrollment_token: " << token
+                            << "\n  state_dir: " << (folder / name).string() << "\nhost: {name: " << name
+                            << ", labels: {role: web}}\n";
         std::filesystem::permissions(file, static_cast<std::filesystem::perms>(0600));
         return agent::load_agent_config(file);
     }
@@ -65,7 +71,10 @@ protected:
         }
         return "none";
     }
-    json identity_of(const std::string& name) { return json::parse(load_file(folder / name / "identity.json")); }
+    json identity_of(const std::string& name)
+    {
+        return json::parse(load_file(folder / name / "identity.json"));
+    }
 
     staged_fleet fleet;
     scratch_folder folder;
@@ -89,19 +98,31 @@ TEST_F(Agent, H1_TwoAgentsOfTwoTenantsEachFillTheirOwnDatabase)
     for (const auto& [tenant, name] : {row{fleet.acme, "first"}, row{fleet.globex, "second"}}) {
         SCOPED_TRACE(name);
         const auto id = identity_of(name)["host_id"].get<std::string>();
-        EXPECT_EQ(tenant.value("select string_agg(id || name || status, ',') from hosts"), id + name + "active");
+        EXPECT_EQ(
+            tenant.value("select string_agg(id || name || status, ',') from hosts"), id + name + "active"
+        );
         EXPECT_EQ(tenant.value("select labels ->> 'role' from hosts"), "web");
-        EXPECT_EQ(tenant.value("select string_agg(kind, ',' order by kind) from host_inventory"),
-                  "addresses,cpu,disks,memory,os,packages");
-        EXPECT_EQ(tenant.value("select count(distinct host_id) || min(host_id::text) from host_packages"), "1" + id);
-        EXPECT_EQ(tenant.value("select (select count(*) from host_packages) = (document ->> 'count')::bigint "
-                               "from host_inventory where kind = 'packages'"), "t");
+        EXPECT_EQ(
+            tenant.value("select string_agg(kind, ',' order by kind) from host_inventory"),
+            "addresses,cpu,disks,memory,os,packages"
+        );
+        EXPECT_EQ(
+            tenant.value("select count(distinct host_id) || min(host_id::text) from host_packages"), "1" + id
+        );
+        EXPECT_EQ(
+            tenant.value("select (select count(*) from host_packages) = (document ->> 'count')::bigint "
+                         "from host_inventory where kind = 'packages'"),
+            "t"
+        );
         EXPECT_EQ(tenant.value("select count(*) > 0 from host_heartbeats"), "t");
         EXPECT_EQ(tenant.value("select string_agg(kind, ',') from events"), "agent.started");
     }
     // The machine's real packages, all of them.
     EXPECT_EQ(fleet.acme.value("select count(*) > 50 from host_packages"), "t");
-    EXPECT_EQ(fleet.acme.value("select count(*) from host_packages"), fleet.globex.value("select count(*) from host_packages"));
+    EXPECT_EQ(
+        fleet.acme.value("select count(*) from host_packages"),
+        fleet.globex.value("select count(*) from host_packages")
+    );
 }
 
 TEST_F(Agent, TheTokenIsNotNeededAnyMoreAndTheHostStaysTheSame)
@@ -109,8 +130,8 @@ TEST_F(Agent, TheTokenIsNotNeededAnyMoreAndTheHostStaysTheSame)
     run_once("first", fleet.make_token(fleet.acme));
     const auto id = identity_of("first")["host_id"];
     const auto file = folder / "no-token.yaml";
-    std::ofstream(file) << "server: {url: \"http://" << at.bound().to_string() << "\"}\nsecurity: {state_dir: "
-                        << (folder / "first").string() << "}\n";
+    std::ofstream(file) << "server: {url: \"http://" << at.bound().to_string()
+                        << "\"}\nsecurity: {state_dir: " << (folder / "first").string() << "}\n";
     agent::agent_options how;
     how.once = true;
     agent::run_agent(agent::load_agent_config(file), how);
@@ -121,7 +142,8 @@ TEST_F(Agent, TheTokenIsNotNeededAnyMoreAndTheHostStaysTheSame)
 
 TEST_F(Agent, AWrongTokenIsSaidWithTheLineToChange)
 {
-    const auto guess = std::string(credential::make(credential_type::enrollment, uuid::random()).to_text().reveal());
+    const auto guess =
+        std::string(credential::make(credential_type::enrollment, uuid::random()).to_text().reveal());
     try {
         run_once("first", guess);
         ADD_FAILURE() << "enrolled";
@@ -192,7 +214,9 @@ TEST_F(Agent, RunsUntilItIsStoppedAndFollowsItsState)
     const auto acme_says = [&](const std::string& sql, const std::string& wanted) {
         return eventually([&] { return fleet.acme.value(sql) == wanted; });
     };
-    EXPECT_TRUE(acme_says("select count(*) from hosts where last_seen_at is not null and approval = 'pending'", "1"));
+    EXPECT_TRUE(
+        acme_says("select count(*) from hosts where last_seen_at is not null and approval = 'pending'", "1")
+    );
     EXPECT_EQ(fleet.acme.value("select count(*) from host_packages"), "0");
     EXPECT_EQ(code_of_run("first", token), "already_running");
     fleet.registry_script("update registry_host set state = 'active'");
@@ -212,9 +236,14 @@ TEST_F(Agent, H17_NoSecretInClearWhereItDoesNotBelong)
     const auto token_secret = token.substr(7 + 23, 32);
     const auto credential_secret = credential_text.substr(8 + 23, 32);
     for (const auto& secret_part : {token_secret, credential_secret}) {
-        EXPECT_EQ(fleet.registry_value("select count(*) from registry_host h, registry_enrollment_token t, "
-                                       "registry_audit_event a where (h::text || t::text || a::text) like '%" +
-                                       secret_part + "%'"), "0");
+        EXPECT_EQ(
+            fleet.registry_value(
+                "select count(*) from registry_host h, registry_enrollment_token t, "
+                "registry_audit_event a where (h::text || t::text || a::text) like '%" +
+                secret_part + "%'"
+            ),
+            "0"
+        );
     }
     EXPECT_EQ(fleet.registry_value("select count(*) > 0 from registry_audit_event"), "t");
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "first")) {

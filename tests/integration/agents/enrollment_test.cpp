@@ -49,8 +49,13 @@ TEST_F(Enrollment, H3_FiveHundredParallelEnrollmentsWithAOneUseTokenGiveOneHost)
     EXPECT_EQ(ended, 500);
     EXPECT_EQ(answers["201"], 1);
     EXPECT_EQ(answers["token_used_up"], 499);
-    EXPECT_EQ(fleet.registry_value("select uses from registry_enrollment_token where label = 'test' and tenant_id = '" +
-                                   fleet.acme.id.to_string() + "'"), "1");
+    EXPECT_EQ(
+        fleet.registry_value(
+            "select uses from registry_enrollment_token where label = 'test' and tenant_id = '" +
+            fleet.acme.id.to_string() + "'"
+        ),
+        "1"
+    );
     EXPECT_EQ(fleet.registry_value("select count(*) from registry_host"), "1");
     EXPECT_EQ(fleet.acme.value("select count(*) from hosts"), "1");
     EXPECT_EQ(fleet.globex.value("select count(*) from hosts"), "0");
@@ -75,7 +80,9 @@ TEST_F(Enrollment, H4_DyingAfterEachStepAndReplayingIsOneHostAndOneUse)
         EXPECT_EQ(first.status, step == 6 ? 201 : 500);
         const auto id = fleet.registry_value("select id from registry_host" + of_token);
         EXPECT_EQ(fleet.registry_value("select state from registry_host" + of_token), state);
-        EXPECT_EQ(fleet.acme.value("select count(*) from hosts where id = '" + id + "'"), step == 3 ? "0" : "1");
+        EXPECT_EQ(
+            fleet.acme.value("select count(*) from hosts where id = '" + id + "'"), step == 3 ? "0" : "1"
+        );
 
         ports.dies_after_step = 0;
         const auto second = send(machine.enrollment(token));
@@ -84,7 +91,10 @@ TEST_F(Enrollment, H4_DyingAfterEachStepAndReplayingIsOneHostAndOneUse)
         EXPECT_EQ(body["host_id"], id);
         EXPECT_EQ(body["generation"], 1);
         EXPECT_EQ(fleet.registry_value("select count(*) from registry_host" + of_token), "1");
-        EXPECT_EQ(fleet.registry_value("select uses from registry_enrollment_token where id = '" + token_row + "'"), "1");
+        EXPECT_EQ(
+            fleet.registry_value("select uses from registry_enrollment_token where id = '" + token_row + "'"),
+            "1"
+        );
         EXPECT_EQ(fleet.acme.value("select count(*) from hosts where id = '" + id + "'"), "1");
 
         const auto credential = body["credential"].get<std::string>();
@@ -99,7 +109,9 @@ TEST_F(Enrollment, H5_HoldersAreToldTheTruthByTheRegistry)
     const auto with = [&](const std::string& change) {
         const auto token = fleet.make_token(fleet.acme);
         fleet.registry_script(
-            "update registry_enrollment_token set " + change + " where id = '" + credential::parse(token)->id.to_string() + "'");
+            "update registry_enrollment_token set " + change + " where id = '" +
+            credential::parse(token)->id.to_string() + "'"
+        );
         return send(staged_machine().enrollment(token));
     };
     EXPECT_EQ(code_of(with("expires_at = now() - interval '1 second'")), "token_expired");
@@ -137,11 +149,14 @@ TEST_F(Enrollment, H2_TheSameNameAndKeyInBothTenantsAreTwoHosts)
     EXPECT_EQ(fleet.globex.value("select id from hosts"), of_globex["host_id"]);
 
     const auto event = [](const std::string& kind) {
-        return R"({"events":[{"id":"0190a000-0000-7000-8000-00000000000)" + std::string(kind == "a" ? "1" : "2") +
-               R"(","at":"2026-01-01T00:00:00Z","kind":")" + kind + R"("}]})";
+        return R"({"events":[{"id":"0190a000-0000-7000-8000-00000000000)" +
+               std::string(kind == "a" ? "1" : "2") + R"(","at":"2026-01-01T00:00:00Z","kind":")" + kind +
+               R"("}]})";
     };
     EXPECT_EQ(send(agent_call(http::method::post, "/events", of_acme["credential"], event("a"))).status, 200);
-    EXPECT_EQ(send(agent_call(http::method::post, "/events", of_globex["credential"], event("b"))).status, 200);
+    EXPECT_EQ(
+        send(agent_call(http::method::post, "/events", of_globex["credential"], event("b"))).status, 200
+    );
     EXPECT_EQ(fleet.acme.value("select string_agg(kind, ',') from events"), "a");
     EXPECT_EQ(fleet.globex.value("select string_agg(kind, ',') from events"), "b");
 }

@@ -44,7 +44,8 @@ void make_registry_roles(const stack_server& on)
     for (const auto* role : {"control", "router", "migrate"}) {
         session->run_plain(
             std::string("do $$ begin create role leasehold_registry_") + role +
-            " nologin; exception when duplicate_object or unique_violation then null; end $$");
+            " nologin; exception when duplicate_object or unique_violation then null; end $$"
+        );
     }
 }
 
@@ -58,7 +59,10 @@ database::endpoint platform_endpoint(const scratch_database& of)
 }  // namespace
 
 staged_tenant::staged_tenant(std::string name, const stack_server& on)
-    : slug(std::move(name)), id(tenant_id::random()), tid_text(tid::of(id).text()), database(on, slug)
+    : slug(std::move(name))
+    , id(tenant_id::random())
+    , tid_text(tid::of(id).text())
+    , database(on, slug)
 {
     apply(database, migrations::tenant_chain());
     pool = std::make_unique<database::pool>(platform_endpoint(database), 4, 2000);
@@ -72,17 +76,23 @@ std::string staged_tenant::value(const std::string& sql) const
 }
 
 staged_fleet::staged_fleet()
-    : keys(hmac_keys::make_file_content()), registry(the_stack().server("registry"), "agents"),
-      acme("acme", the_stack().with_major(15)), globex("globex", the_stack().with_major(17))
+    : keys(hmac_keys::make_file_content())
+    , registry(the_stack().server("registry"), "agents")
+    , acme("acme", the_stack().with_major(15))
+    , globex("globex", the_stack().with_major(17))
 {
     make_registry_roles(registry.server());
     apply(registry, migrations::registry_chain());
     registry_script("grant leasehold_registry_router to \"" + registry.owner() + "\"");
     for (const auto* tenant : {&acme, &globex}) {
         registry_script(
-            "insert into registry_tenant (id, tid, slug, name, created_by) values ('" + tenant->id.to_string() + "', '" +
-            tenant->tid_text + "', '" + tenant->slug + "', '" + tenant->slug + "', 'test')");
-        registry_script("update registry_tenant set state = 'active' where id = '" + tenant->id.to_string() + "'");
+            "insert into registry_tenant (id, tid, slug, name, created_by) values ('" +
+            tenant->id.to_string() + "', '" + tenant->tid_text + "', '" + tenant->slug + "', '" +
+            tenant->slug + "', 'test')"
+        );
+        registry_script(
+            "update registry_tenant set state = 'active' where id = '" + tenant->id.to_string() + "'"
+        );
     }
     auto where = registry.endpoint();
     where.search_path = "public, pg_temp";
@@ -104,15 +114,18 @@ void staged_fleet::registry_script(const std::string& sql) const
     session->run_plain(sql);
 }
 
-std::string staged_fleet::make_token(const staged_tenant& of, std::int64_t max_uses, const std::string& approval)
+std::string
+staged_fleet::make_token(const staged_tenant& of, std::int64_t max_uses, const std::string& approval)
 {
     const auto made = credential::make(credential_type::enrollment, uuid::random());
     registry_script(
-        "insert into registry_enrollment_token (id, tenant_id, label, secret_hmac, expires_at, max_uses, approval, "
+        "insert into registry_enrollment_token (id, tenant_id, label, secret_hmac, expires_at, max_uses, "
+        "approval, "
         "created_by) values ('" +
         made.id.to_string() + "', '" + of.id.to_string() + "', 'test', '" +
-        keys.stored_form(made.secret_part.reveal()) + "', now() + interval '1 day', " + std::to_string(max_uses) + ", '" +
-        approval + "', 'test')");
+        keys.stored_form(made.secret_part.reveal()) + "', now() + interval '1 day', " +
+        std::to_string(max_uses) + ", '" + approval + "', 'test')"
+    );
     return std::string(made.to_text().reveal());
 }
 
@@ -213,7 +226,8 @@ staged_ports::run(tenant_id tenant, role_class, std::vector<statement> statement
 
 void staged_ports::check_registry() const
 {
-    if (fleet_.is_registry_away) throw error(error_kind::unavailable, "registry_unavailable", "the registry is away");
+    if (fleet_.is_registry_away)
+        throw error(error_kind::unavailable, "registry_unavailable", "the registry is away");
 }
 
 task<redeemed> staged_ports::redeem(redeem_request what)
@@ -261,12 +275,14 @@ host_outcome to_outcome(registry::host_change from)
 }  // namespace
 
 task<host_outcome> staged_ports::enrolled(
-    host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id)
+    host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id
+)
 {
     if (dies_after_step == 4) throw error(error_kind::internal, "died", "after step 4");
     check_registry();
     auto from = co_await at_.host_enrolled(
-        host, std::move(hmac), expires_at, std::move(source_ip), std::move(request_id));
+        host, std::move(hmac), expires_at, std::move(source_ip), std::move(request_id)
+    );
     if (dies_after_step == 5) throw error(error_kind::internal, "died", "after step 5");
     co_return to_outcome(std::move(from));
 }
@@ -275,8 +291,15 @@ task<host_outcome> staged_ports::renew(renew_request what)
 {
     check_registry();
     auto from = co_await at_.host_renew(
-        what.host, what.generation, std::move(what.next_hmac), what.next_expires_at, std::move(what.public_key),
-        what.max_offline, std::move(what.source_ip), std::move(what.request_id));
+        what.host,
+        what.generation,
+        std::move(what.next_hmac),
+        what.next_expires_at,
+        std::move(what.public_key),
+        what.max_offline,
+        std::move(what.source_ip),
+        std::move(what.request_id)
+    );
     co_return to_outcome(std::move(from));
 }
 
@@ -288,11 +311,13 @@ task<host_outcome> staged_ports::promote(host_id host, std::vector<std::string> 
 }
 
 task<host_outcome> staged_ports::lock(
-    host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail)
+    host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
+)
 {
     check_registry();
     auto from = co_await at_.host_lock(
-        host, std::move(reason), std::move(source_ip), std::move(request_id), std::move(detail));
+        host, std::move(reason), std::move(source_ip), std::move(request_id), std::move(detail)
+    );
     co_return to_outcome(std::move(from));
 }
 
@@ -314,8 +339,8 @@ task<std::int64_t> staged_ports::expire(std::chrono::milliseconds age)
 
 // -- the agent's side --
 
-http::incoming agent_call(
-    http::method verb, const std::string& path, const std::string& bearer, const std::string& body)
+http::incoming
+agent_call(http::method verb, const std::string& path, const std::string& bearer, const std::string& body)
 {
     http::incoming what(verb, "/agent/v1" + path);
     what.verb_text = http::to_text(verb);

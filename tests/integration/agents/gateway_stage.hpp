@@ -31,8 +31,8 @@ struct staged_tenant
     tenant_id id;
     std::string tid_text;
     scratch_database database;
-    std::unique_ptr<database::pool> pool;   // what the router's platform connections would be
-    std::atomic<bool> is_away = false;      // its database cannot be reached
+    std::unique_ptr<database::pool> pool;  // what the router's platform connections would be
+    std::atomic<bool> is_away = false;     // its database cannot be reached
 
     // One value, as superuser straight on the server.
     [[nodiscard]] std::string value(const std::string& sql) const;
@@ -44,7 +44,8 @@ class staged_fleet
 public:
     staged_fleet();
 
-    std::string make_token(const staged_tenant& of, std::int64_t max_uses = 1, const std::string& approval = "auto");
+    std::string
+    make_token(const staged_tenant& of, std::int64_t max_uses = 1, const std::string& approval = "auto");
     [[nodiscard]] std::string registry_value(const std::string& sql) const;
     void registry_script(const std::string& sql) const;
 
@@ -65,7 +66,9 @@ class staged_ports final : public router::agents::gateway_ports,
 {
 public:
     staged_ports(asio::io_context& loop, staged_fleet& fleet)
-        : loop_(loop), fleet_(fleet), at_(*fleet.router_login)
+        : loop_(loop)
+        , fleet_(fleet)
+        , at_(*fleet.router_login)
     {}
 
     asio::io_context& context() noexcept override { return loop_; }
@@ -88,16 +91,19 @@ public:
 
     task<router::agents::redeemed> redeem(router::agents::redeem_request what) override;
     task<router::agents::host_outcome> enrolled(
-        host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id) override;
+        host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id
+    ) override;
     task<router::agents::host_outcome> renew(router::agents::renew_request what) override;
     task<router::agents::host_outcome> promote(host_id host, std::vector<std::string> hmacs) override;
     task<router::agents::host_outcome> lock(
-        host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail) override;
+        host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
+    ) override;
     task<void> seen(std::vector<host_id> hosts) override;
     task<void> audit(router::agents::audit_request what) override;
     task<std::int64_t> expire(std::chrono::milliseconds age) override;
 
-    // Thrown away after the registry has done its part: the router dies there. Step 3 or 5 of the enrollment; 0: never.
+    // Thrown away after the registry has done its part: the router dies there. Step 3 or 5 of the enrollment;
+    // 0: never.
     int dies_after_step = 0;
 
 private:
@@ -118,6 +124,7 @@ struct staged_machine
 };
 
 http::incoming agent_call(
-    http::method verb, const std::string& path, const std::string& bearer, const std::string& body = "");
+    http::method verb, const std::string& path, const std::string& bearer, const std::string& body = ""
+);
 
 }  // namespace leasehold::test

@@ -31,7 +31,8 @@ protected:
     }
     static std::string set(const std::string& at, char digest, const std::string& packages)
     {
-        return R"({"collected_at":")" + at + R"(","sha256":")" + std::string(64, digest) + R"(","packages":[)" + packages + "]}";
+        return R"({"collected_at":")" + at + R"(","sha256":")" + std::string(64, digest) +
+               R"(","packages":[)" + packages + "]}";
     }
     static std::string one(const std::string& name, const std::string& version)
     {
@@ -51,34 +52,49 @@ protected:
 
 TEST_F(Storing, H1_EveryKindOfDataIsCommittedInItsOwnTenantAlone)
 {
-    const auto beat = R"({"at":"2026-01-01T00:00:00Z","agent_version":"7","metrics":{"load1":0.5},"have":{"packages":"x"}})";
+    const auto beat =
+        R"({"at":"2026-01-01T00:00:00Z","agent_version":"7","metrics":{"load1":0.5},"have":{"packages":"x"}})";
     EXPECT_EQ(send(agent_call(method::post, "/heartbeat", acme_credential, beat)).status, 200);
-    EXPECT_EQ(put("/inventory/os", R"({"collected_at":"2026-01-01T00:00:00Z","document":{"name":"Debian"}})"), 204);
-    EXPECT_EQ(put("/packages", set("2026-01-01T00:00:00Z", 'a', one("bash", "5") + "," + one("zlib1g", "1"))), 204);
+    EXPECT_EQ(
+        put("/inventory/os", R"({"collected_at":"2026-01-01T00:00:00Z","document":{"name":"Debian"}})"), 204
+    );
+    EXPECT_EQ(
+        put("/packages", set("2026-01-01T00:00:00Z", 'a', one("bash", "5") + "," + one("zlib1g", "1"))), 204
+    );
     const auto reply = send(agent_call(
-        method::post, "/events", acme_credential,
-        R"({"events":[{"id":"0190a000-0000-7000-8000-000000000001","at":"2026-01-01T00:00:00Z","kind":"k","detail":{"a":1}}]})"));
+        method::post,
+        "/events",
+        acme_credential,
+        R"({"events":[{"id":"0190a000-0000-7000-8000-000000000001","at":"2026-01-01T00:00:00Z","kind":"k","detail":{"a":1}}]})"
+    ));
     EXPECT_EQ(json::parse(reply.body).at("stored"), 1);
 
     for (const auto* table : {"host_heartbeats", "host_packages", "events"}) {
-        EXPECT_EQ(fleet.acme.value(std::string("select count(distinct host_id) from ") + table), "1") << table;
-        EXPECT_EQ(fleet.acme.value(std::string("select min(host_id::text) from ") + table), acme_host) << table;
+        EXPECT_EQ(fleet.acme.value(std::string("select count(distinct host_id) from ") + table), "1")
+            << table;
+        EXPECT_EQ(fleet.acme.value(std::string("select min(host_id::text) from ") + table), acme_host)
+            << table;
         EXPECT_EQ(fleet.globex.value(std::string("select count(*) from ") + table), "0") << table;
     }
     EXPECT_EQ(fleet.acme.value("select document ->> 'name' from host_inventory where kind = 'os'"), "Debian");
     EXPECT_EQ(fleet.acme.value("select status || agent_version || approval from hosts"), "active7approved");
     EXPECT_EQ(fleet.globex.value("select id || status from hosts"), globex_host + "enrolling");
     EXPECT_EQ(fleet.globex.value("select count(*) from host_inventory"), "0");
-    EXPECT_EQ(fleet.acme.value("select count(*) from pg_inherits where inhparent = 'host_heartbeats'::regclass"), "3");
+    EXPECT_EQ(
+        fleet.acme.value("select count(*) from pg_inherits where inhparent = 'host_heartbeats'::regclass"),
+        "3"
+    );
 }
 
 TEST_F(Storing, RepeatsAreHarmlessAndTheNewestWins)
 {
     const auto beat = R"({"at":"2026-01-01T00:00:00Z","metrics":{"load1":0.5}})";
-    for (int i = 0; i < 2; ++i) EXPECT_EQ(send(agent_call(method::post, "/heartbeat", acme_credential, beat)).status, 200);
+    for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(send(agent_call(method::post, "/heartbeat", acme_credential, beat)).status, 200);
     EXPECT_EQ(fleet.acme.value("select count(*) from host_heartbeats"), "1");
 
-    const auto event = R"({"events":[{"id":"0190a000-0000-7000-8000-000000000001","at":"2026-01-01T00:00:00Z","kind":"k"}]})";
+    const auto event =
+        R"({"events":[{"id":"0190a000-0000-7000-8000-000000000001","at":"2026-01-01T00:00:00Z","kind":"k"}]})";
     for (int i = 0; i < 2; ++i) {
         const auto reply = send(agent_call(method::post, "/events", acme_credential, event));
         EXPECT_EQ(json::parse(reply.body).at("stored"), 1);
@@ -95,26 +111,37 @@ TEST_F(Storing, RepeatsAreHarmlessAndTheNewestWins)
     EXPECT_EQ(fleet.acme.value("select document ->> 'n' from host_inventory"), "3");
     // A clock that is years ahead does not lock later documents out.
     EXPECT_EQ(put("/inventory/os", document("2126-01-03T00:00:00Z", 4)), 204);
-    EXPECT_EQ(fleet.acme.value("select (collected_at <= now()) || (document ->> 'n') from host_inventory"), "true4");
+    EXPECT_EQ(
+        fleet.acme.value("select (collected_at <= now()) || (document ->> 'n') from host_inventory"), "true4"
+    );
 }
 
 TEST_F(Storing, PackagesAreReplacedAsAWhole)
 {
-    const auto names = "select string_agg(name || ' ' || version, ',' order by name, version) from host_packages";
-    EXPECT_EQ(put("/packages", set("2026-01-02T00:00:00Z", 'a', one("bash", "5") + "," + one("zlib1g", "1"))), 204);
+    const auto names =
+        "select string_agg(name || ' ' || version, ',' order by name, version) from host_packages";
+    EXPECT_EQ(
+        put("/packages", set("2026-01-02T00:00:00Z", 'a', one("bash", "5") + "," + one("zlib1g", "1"))), 204
+    );
     EXPECT_EQ(fleet.acme.value(names), "bash 5,zlib1g 1");
-    EXPECT_EQ(put("/packages", set("2026-01-02T00:00:00Z", 'a', one("bash", "5") + "," + one("zlib1g", "1"))), 204);
+    EXPECT_EQ(
+        put("/packages", set("2026-01-02T00:00:00Z", 'a', one("bash", "5") + "," + one("zlib1g", "1"))), 204
+    );
     EXPECT_EQ(fleet.acme.value(names), "bash 5,zlib1g 1");
     EXPECT_EQ(put("/packages", set("2026-01-01T00:00:00Z", 'b', one("old", "1"))), 204);  // older: ignored
     EXPECT_EQ(fleet.acme.value(names), "bash 5,zlib1g 1");
     EXPECT_EQ(put("/packages", set("2026-01-03T00:00:00Z", 'c', one("bash", "6"))), 204);
     EXPECT_EQ(fleet.acme.value(names), "bash 6");
     EXPECT_EQ(
-        fleet.acme.value("select document ->> 'sha256' from host_inventory where kind = 'packages'"), std::string(64, 'c'));
+        fleet.acme.value("select document ->> 'sha256' from host_inventory where kind = 'packages'"),
+        std::string(64, 'c')
+    );
     // The heartbeat asks for what differs.
     const auto beat = [&](char have) {
-        const auto body = json({{"at", "2026-01-01T00:00:00Z"}, {"have", {{"packages", std::string(64, have)}}}}).dump();
-        return json::parse(send(agent_call(method::post, "/heartbeat", acme_credential, body)).body).at("want");
+        const auto body =
+            json({{"at", "2026-01-01T00:00:00Z"}, {"have", {{"packages", std::string(64, have)}}}}).dump();
+        return json::parse(send(agent_call(method::post, "/heartbeat", acme_credential, body)).body)
+            .at("want");
     };
     EXPECT_EQ(beat('c'), json::array());
     EXPECT_EQ(beat('d'), json({"packages"}));
@@ -128,7 +155,8 @@ TEST_F(Storing, H12_APoisonedEventNeverBlocksItsBatch)
     for (int i = 0; i < 9; ++i) {
         // A year that RFC 3339 can write and PostgreSQL does not know.
         const auto when = i == 4 ? "0000-01-01T00:00:00Z" : "2026-01-01T00:00:00Z";
-        batch += (i > 0 ? "," : "") + json({{"id", uuid::time_ordered().to_string()}, {"at", when}, {"kind", "k"}}).dump();
+        batch += (i > 0 ? "," : "") +
+                 json({{"id", uuid::time_ordered().to_string()}, {"at", when}, {"kind", "k"}}).dump();
     }
     const auto reply = send(agent_call(method::post, "/events", acme_credential, batch + "]}"));
     ASSERT_EQ(reply.status, 200) << reply.body;

@@ -56,7 +56,7 @@ TEST(Broker, B13_OnlyAValidCertificateOfOurAuthorityIsTrusted)
 {
     tls_stage s;
     const auto good = s.connect();
-    ASSERT_EQ(s.code_of_call(*good), ""); // the way is right: what follows is the certificate's doing
+    ASSERT_EQ(s.code_of_call(*good), "");  // the way is right: what follows is the certificate's doing
 
     struct row
     {
@@ -76,7 +76,7 @@ TEST(Broker, B13_OnlyAValidCertificateOfOurAuthorityIsTrusted)
         const auto before = s.proxy->seen("/v1/");
         const auto at = s.connect();
         for (int i = 0; i < 10; ++i) EXPECT_EQ(s.code_of_call(*at), "broker_tls") << each.name;
-        EXPECT_EQ(s.proxy->seen("/v1/"), before) << each.name; // not a byte of a request, so no token either
+        EXPECT_EQ(s.proxy->seen("/v1/"), before) << each.name;  // not a byte of a request, so no token either
     }
     s.proxy->use_certificate(s.folder / "good.pem", s.folder / "good.key");
     const auto again = s.connect();
@@ -98,14 +98,14 @@ TEST(Broker, B13_ARotatedAuthorityIsReadWithoutARestart)
     EXPECT_EQ(s.code_of_call(*at), "broker_tls");
     s.foreign.write_ca(s.folder / "ca.pem");
     std::filesystem::last_write_time(s.folder / "ca.pem", std::filesystem::file_time_type::clock::now() + 1s);
-    EXPECT_EQ(s.code_of_call(*at), ""); // at once, not after the 30 s of a broken certificate
+    EXPECT_EQ(s.code_of_call(*at), "");  // at once, not after the 30 s of a broken certificate
 }
 
 TEST(Broker, B13_NoPlainHttpWhereHttpsIsConfiguredAndTheReverse)
 {
     tls_stage s;
     s.settings.nodes = {
-        "https://127.0.0.1:" + s.broker.url().substr(s.broker.url().rfind(':') + 1)}; // speaks plain http
+        "https://127.0.0.1:" + s.broker.url().substr(s.broker.url().rfind(':') + 1)};  // speaks plain http
     const auto downgraded = s.connect();
     EXPECT_EQ(s.code_of_call(*downgraded), "broker_tls");
     s.settings.nodes = {s.proxy->url()};
@@ -113,5 +113,5 @@ TEST(Broker, B13_NoPlainHttpWhereHttpsIsConfiguredAndTheReverse)
     EXPECT_EQ(s.code_of_call(*right), "");
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

@@ -151,8 +151,8 @@ TEST_P(Conformance, IssueRenewRevoke)
     EXPECT_TRUE(got.username.starts_with(username_prefix(c->role()))) << got.username;
     EXPECT_LE(got.username.size(), 63U);
     EXPECT_EQ(await(c->lane, c->at().renew(got.id, 120s)).duration, 120s);
-    const auto capped =
-        await(c->lane, c->at().renew(got.id, 5000s)).duration; // the role's maximum, from the first second on
+    const auto capped = await(c->lane, c->at().renew(got.id, 5000s))
+                            .duration;  // the role's maximum, from the first second on
     EXPECT_LE(capped, 600s);
     EXPECT_GE(capped, 590s);
     const auto listed = await(c->lane, c->at().list_leases(c->role(), page_start()));
@@ -160,7 +160,7 @@ TEST_P(Conformance, IssueRenewRevoke)
     EXPECT_EQ(listed.items.front(), got.id);
     await(c->lane, c->at().revoke(got.id, completion::done));
     EXPECT_EQ(c->code_of(c->at().renew(got.id, 120s)), "broker_lease_gone");
-    await(c->lane, c->at().revoke(got.id, completion::done)); // once more is fine
+    await(c->lane, c->at().revoke(got.id, completion::done));  // once more is fine
     EXPECT_TRUE(await(c->lane, c->at().list_leases(c->role(), page_start())).items.empty());
 }
 
@@ -283,16 +283,16 @@ TEST(BrokerSetup, RotateRootLeavesThePasswordToTheBrokerAlone)
         EXPECT_EQ(config->username_template, database_config::default_username_template);
         real.run(setup->rotate_root(name));
         const auto root = real.root();
-        const auto got = real.run(root->issue(server.role(tenant), write_index())); // the new password works
+        const auto got = real.run(root->issue(server.role(tenant), write_index()));  // the new password works
         EXPECT_EQ(server.logins_of(tenant), 1) << major;
         const auto session = database::connect(server.as(tenant, got.username, got.password.reveal()));
         const auto rows = session->run_plain_rows("SELECT current_user::text");
         EXPECT_EQ(rows.at(0)[0].value(), "t_" + tid::of(tenant).text() + "_1_rw");
         real.run(root->revoke_prefix(server.role(tenant), completion::done));
         EXPECT_EQ(server.logins_of(tenant), 0) << major;
-        EXPECT_THROW(session->run_plain_rows("SELECT 1"), leasehold::error); // and its session was cut
+        EXPECT_THROW(session->run_plain_rows("SELECT 1"), leasehold::error);  // and its session was cut
     }
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

@@ -47,11 +47,11 @@ TEST(Broker, B1_ValidLeasesServeWhileSealed)
     asio::co_spawn(s.lane, hammer(s, s.globex, until, of_globex), [&](std::exception_ptr) { two = true; });
     run_until(s.lane, [&] { return one && two; });
 
-    EXPECT_TRUE(s.works(held));    // the lease is the server's, not the broker's
-    EXPECT_EQ(of_acme.size(), 1U); // who has a lease does not notice
+    EXPECT_TRUE(s.works(held));     // the lease is the server's, not the broker's
+    EXPECT_EQ(of_acme.size(), 1U);  // who has a lease does not notice
     EXPECT_GT(of_acme["ok"], 50);
     EXPECT_EQ(of_globex.size(), 1U);
-    EXPECT_GT(of_globex["broker_sealed"], 50); // who has none gets the cause, at once
+    EXPECT_GT(of_globex["broker_sealed"], 50);  // who has none gets the cause, at once
     // Probes at 0.2 s doubling to 1 s: a handful, and nothing else but the call that found it out.
     EXPECT_LE(s.proxy.seen("sys/health") - probes, 7);
     EXPECT_GE(s.proxy.seen("sys/health") - probes, 2);
@@ -61,7 +61,7 @@ TEST(Broker, B1_ValidLeasesServeWhileSealed)
     const auto limit = clock_type::now() + 10s;
     std::string code = "not asked";
     while (code != "" && clock_type::now() < limit) code = s.code_of_get(s.globex);
-    EXPECT_EQ(code, ""); // healed without a restart
+    EXPECT_EQ(code, "");  // healed without a restart
     EXPECT_EQ(s.logins(), 1);
 }
 
@@ -101,7 +101,7 @@ TEST(Broker, B6_OneLoginFor200WaitersAndOldLeasesAreDoomed)
     ASSERT_EQ(s.logins(), 1);
 
     s.broker.revoke_prefix_by_operator("auth/approle/login");
-    EXPECT_FALSE(s.works(old)); // its token took it along
+    EXPECT_FALSE(s.works(old));  // its token took it along
     std::size_t served = 0;
     for (const auto& tenant : fresh) {
         for (int i = 0; i < 4; ++i) {
@@ -133,7 +133,7 @@ TEST(Broker, B6_OneLoginFor200WaitersAndOldLeasesAreDoomed)
 TEST(Broker, B7_AMissingPolicyIsNamedAndCostsNoLogin)
 {
     stage s;
-    s.tenants = {s.acme}; // globex is forgotten in the policy
+    s.tenants = {s.acme};  // globex is forgotten in the policy
     s.open();
     EXPECT_TRUE(s.works(s.get(s.acme)));
     try {
@@ -145,7 +145,7 @@ TEST(Broker, B7_AMissingPolicyIsNamedAndCostsNoLogin)
     }
     for (int i = 0; i < 50; ++i) EXPECT_EQ(s.code_of_get(s.globex), "broker_denied");
     EXPECT_EQ(s.logins(), 1);
-    EXPECT_EQ(s.proxy.seen("database/creds/" + s.server.role(s.globex).text()), 1); // then it pauses
+    EXPECT_EQ(s.proxy.seen("database/creds/" + s.server.role(s.globex).text()), 1);  // then it pauses
 }
 
 TEST(Broker, B15_AnOperatorsRevokePrefixCostsOneFetchAndNoLoop)
@@ -171,7 +171,7 @@ TEST(Broker, B15_AnOperatorsRevokePrefixCostsOneFetchAndNoLoop)
     const auto quiet = clock_type::now() + 2s;
     run_until(s.lane, [&] { return clock_type::now() > quiet; });
     EXPECT_EQ(s.issues(), before + 1);
-    EXPECT_TRUE(s.works(neighbour)); // and the neighbour kept its own
+    EXPECT_TRUE(s.works(neighbour));  // and the neighbour kept its own
     EXPECT_EQ(s.logins(), 1);
 }
 
@@ -284,7 +284,7 @@ TEST(Broker, FaultsOfTheWireAreTypedAndNothingIsRepeatedBlindly)
     for (const auto& each : rows) {
         stage s;
         s.open();
-        ASSERT_TRUE(s.works(s.get(s.acme))); // logged in, and the way is free
+        ASSERT_TRUE(s.works(s.get(s.acme)));  // logged in, and the way is free
         s.proxy.plan(s.server.role(s.globex).text(), each.what);
         const auto before = s.issues();
         EXPECT_EQ(s.code_of_get(s.globex), each.code);
@@ -304,10 +304,10 @@ TEST(Broker, ALostAnswerIsNotRepeatedAtOnceAndCountsAsAPossibleOrphan)
     ASSERT_TRUE(s.works(s.get(s.acme)));
     s.proxy.plan(s.server.role(s.globex).text(), fault::lost_answer);
     const auto before = s.issues();
-    const auto got = s.get(s.globex); // still waits when the pause is over
+    const auto got = s.get(s.globex);  // still waits when the pause is over
     EXPECT_TRUE(s.works(got));
     EXPECT_EQ(s.issues(), before + 2);
-    EXPECT_EQ(s.server.logins_of(s.globex), 2); // the one nobody can name, and ours
+    EXPECT_EQ(s.server.logins_of(s.globex), 2);  // the one nobody can name, and ours
     EXPECT_NE(
         s.counters.to_text().find("leasehold_broker_possible_orphans_total{server=\"eu-1\"} 1"),
         std::string::npos
@@ -322,7 +322,7 @@ TEST(Broker, AnotherTenantsLoginIsRevokedAndNeverLent)
     s.proxy.instead_of(s.server.role(s.globex).text(), s.server.role(s.acme).text());
     s.proxy.plan(s.server.role(s.globex).text(), fault::wrong_tenant);
     EXPECT_EQ(s.code_of_get(s.globex), "broker_wrong_tenant");
-    run_until(s.lane, [&] { return s.server.logins_of(s.acme) == 1; }); // its own; the stray one is gone
+    run_until(s.lane, [&] { return s.server.logins_of(s.acme) == 1; });  // its own; the stray one is gone
     EXPECT_EQ(s.server.logins_of(s.globex), 0);
 }
 
@@ -364,5 +364,5 @@ TEST(Broker, ABrokerKilledAndStartedAgainServesWithoutARestartOfOurs)
     EXPECT_EQ(last, "");
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

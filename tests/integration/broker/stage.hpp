@@ -129,4 +129,4 @@ struct stage
     std::unique_ptr<lease_roster> roster;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -29,11 +29,15 @@ protected:
     }
     bool role_is_there(const std::string& name)
     {
-        return number(*stage.superuser(a), "select count(*) from pg_roles where rolname = '" + name + "'") == 1;
+        return number(*stage.superuser(a), "select count(*) from pg_roles where rolname = '" + name + "'") ==
+               1;
     }
     bool may_log_in(const std::string& name)
     {
-        return number(*stage.superuser(a), "select count(*) from pg_roles where rolcanlogin and rolname = '" + name + "'") == 1;
+        return number(
+                   *stage.superuser(a),
+                   "select count(*) from pg_roles where rolcanlogin and rolname = '" + name + "'"
+               ) == 1;
     }
     void sweep()
     {
@@ -67,10 +71,15 @@ TEST_P(Attack, P7_AnIdleGrantOfAnotherTenantDoesNotDelayARevocation)
     as_a->run_plain(fmt::format("alter default privileges grant select on tables to \"{}\"", of_b.username));
     // The grant holds B's login: else this would prove nothing.
     EXPECT_GE(
-        number(*stage.superuser(a), fmt::format(
-                                        "select count(*) from pg_locks l join pg_roles r on r.oid = l.objid where l.locktype = "
-                                        "'object' and l.pid = {} and r.rolname = '{}'",
-                                        as_a->backend_pid(), of_b.username)),
+        number(
+            *stage.superuser(a),
+            fmt::format(
+                "select count(*) from pg_locks l join pg_roles r on r.oid = l.objid where l.locktype = "
+                "'object' and l.pid = {} and r.rolname = '{}'",
+                as_a->backend_pid(),
+                of_b.username
+            )
+        ),
         1
     );
     const auto held = time_of_revoke(of_b);
@@ -107,9 +116,16 @@ TEST_P(Attack, P7_ALeaseThatAltersItselfIsCutAllTheSame)
     EXPECT_EQ(commit(*as_a, "set local role none; alter role " + self + " password 'own'"), "");
     EXPECT_EQ(commit(*as_a, "set local role none; alter role " + self + " set role = 'none'"), "");
     // Everything that would outlive the lease or widen it.
-    for (const char* change : {"valid until 'infinity'", "connection limit 1000", "createdb", "createrole", "superuser",
-                               "replication", "bypassrls"}) {
-        EXPECT_EQ(attempt(*as_a, "set local role none; alter role " + self + " " + change), "42501") << change;
+    for (const char* change :
+         {"valid until 'infinity'",
+          "connection limit 1000",
+          "createdb",
+          "createrole",
+          "superuser",
+          "replication",
+          "bypassrls"}) {
+        EXPECT_EQ(attempt(*as_a, "set local role none; alter role " + self + " " + change), "42501")
+            << change;
     }
     auto with_own = stage.endpoint(a, of_a);
     with_own.password = secret<std::string>("own");
@@ -130,11 +146,24 @@ TEST_P(Attack, P7_WhatBlocksADropIsRepairedByTheSweep)
     const auto granted = stage.lease(b, role_class::rw);
     const auto free = stage.lease(b, role_class::rw);
     const auto self = stage.lease(b, role_class::rw);
-    EXPECT_EQ(commit(*owner, fmt::format("create table public.mine (); grant select on public.mine to \"{}\"", granted.username)), "");
+    EXPECT_EQ(
+        commit(
+            *owner,
+            fmt::format(
+                "create table public.mine (); grant select on public.mine to \"{}\"", granted.username
+            )
+        ),
+        ""
+    );
     {
         // As itself, the lease gives away what it may make: nothing, but the entry is there.
         const auto as_self = stage.connect(b, self);
-        EXPECT_EQ(commit(*as_self, "set local role none; alter default privileges grant select on tables to public"), "");
+        EXPECT_EQ(
+            commit(
+                *as_self, "set local role none; alter default privileges grant select on tables to public"
+            ),
+            ""
+        );
     }
     for (const auto* one : {&granted, &free, &self}) stage.revoke(*one);
     EXPECT_FALSE(role_is_there(free.username));  // nothing in its way: F dropped it
@@ -153,7 +182,8 @@ TEST_P(Attack, P6_PlantedLookAlikesAreNotRunByPrivilegedSessions)
     const auto of_a = stage.lease(a, role_class::migrate);
     const auto as_a = stage.connect(a, of_a);
     // Each notes who ran it. Exact argument types win over PostgreSQL's own where `public` is searched.
-    ASSERT_EQ(commit(*as_a, R"(
+    ASSERT_EQ(
+        commit(*as_a, R"(
         create table public.trap (who text);
         grant insert on public.trap to public;
         create function public.has_database_privilege(name, name, text) returns boolean language plpgsql security invoker as
@@ -167,9 +197,18 @@ TEST_P(Attack, P6_PlantedLookAlikesAreNotRunByPrivilegedSessions)
         create operator public.= (leftarg = name, rightarg = text, function = public.same);
         create table public.pg_roles (rolname name);
         create view public.pg_database as select 'x'::name as datname, 1::oid as oid;
-        grant execute on all functions in schema public to public)"), "");
+        grant execute on all functions in schema public to public)"),
+        ""
+    );
     // It works where somebody looks at `public` first: the positive control.
-    EXPECT_EQ(commit(*as_a, "set local search_path = public, pg_catalog; select has_database_privilege('a'::name, 'b'::name, 'c')"), "");
+    EXPECT_EQ(
+        commit(
+            *as_a,
+            "set local search_path = public, pg_catalog; select has_database_privilege('a'::name, 'b'::name, "
+            "'c')"
+        ),
+        ""
+    );
     EXPECT_EQ(number(*as_a, "select count(*) from public.trap"), 1);
     EXPECT_EQ(commit(*as_a, "delete from public.trap"), "");
 
@@ -180,7 +219,8 @@ TEST_P(Attack, P6_PlantedLookAlikesAreNotRunByPrivilegedSessions)
     sweep();
     EXPECT_FALSE(role_is_there(grants.username));
     {
-        const auto inside = database::connect(stage.run(stage.access.provisioner(a.server, a.where.database)));
+        const auto inside =
+            database::connect(stage.run(stage.access.provisioner(a.server, a.where.database)));
         EXPECT_EQ(inside->run_plain_rows("show search_path").at(0)[0], "pg_catalog, pg_temp");
         servers::grant_rights(*inside, a.where, true);
     }
@@ -195,7 +235,10 @@ TEST_P(Attack, P6_PlantedLookAlikesAreNotRunByPrivilegedSessions)
     // The path is the role's setting as well: a client that asks for nothing gets it too.
     const auto root = stage.superuser(a);
     EXPECT_EQ(
-        root->run_plain_rows("select array_to_string(rolconfig, ';') from pg_roles where rolname = 'leasehold_provisioner'").at(0)[0],
+        root->run_plain_rows(
+                "select array_to_string(rolconfig, ';') from pg_roles where rolname = 'leasehold_provisioner'"
+        )
+            .at(0)[0],
         "search_path=pg_catalog, pg_temp"
     );
 }
@@ -204,11 +247,15 @@ TEST_P(Attack, P5_VersionRowsAreNotForgedByTheApplication)
 {
     const auto rw = stage.lease(a, role_class::rw);
     const auto writer = stage.connect(a, rw);
-    for (const char* sql : {"insert into public.schema_version (version, name, checksum, duration_ms, applied_by) values (9999, 'x', 'x', 0, 'x')",
-                            "update public.schema_version set checksum = 'x'", "delete from public.schema_version",
-                            "truncate public.schema_version", "drop table public.schema_version",
-                            "alter table public.schema_version add column x text",
-                            "lock table public.schema_version in share row exclusive mode"}) {
+    for (const char* sql :
+         {"insert into public.schema_version (version, name, checksum, duration_ms, applied_by) values "
+          "(9999, 'x', 'x', 0, 'x')",
+          "update public.schema_version set checksum = 'x'",
+          "delete from public.schema_version",
+          "truncate public.schema_version",
+          "drop table public.schema_version",
+          "alter table public.schema_version add column x text",
+          "lock table public.schema_version in share row exclusive mode"}) {
         EXPECT_EQ(attempt(*writer, sql), "42501") << sql;
     }
     EXPECT_EQ(attempt(*writer, "select * from public.schema_version"), "");
@@ -218,28 +265,42 @@ TEST_P(Attack, P5_VersionRowsAreNotForgedByTheApplication)
     EXPECT_EQ(attempt(*stage.connect(a, migrate), "update public.schema_version set applied_by = 'x'"), "");
 }
 
-// A login that is on its way while its lease is revoked: it stretches itself by post_auth_delay, which every client may set.
+// A login that is on its way while its lease is revoked: it stretches itself by post_auth_delay, which every
+// client may set.
 class login_in_progress
 {
 public:
-    login_in_progress(control_stage& stage, const facilities::place& at, const vault_client::issued& with, const std::string& name)
+    login_in_progress(
+        control_stage& stage,
+        const facilities::place& at,
+        const vault_client::issued& with,
+        const std::string& name
+    )
     {
         const auto& server = leasehold::test::the_stack().server(at.server.name);
         const auto passwords = stage.installation.folder() / (name + ".pgpass");
-        std::string line = fmt::format("{}:{}:{}:{}:", server.host, server.port, at.where.database, with.username);
+        std::string line =
+            fmt::format("{}:{}:{}:{}:", server.host, server.port, at.where.database, with.username);
         line += with.password.reveal();
         create_secret_file(passwords, line + "\n");
         const auto command = fmt::format(
-            "PGPASSFILE={} PGSSLROOTCERT={} PGSSLMODE=verify-full PGOPTIONS='-c post_auth_delay=4' exec {}/psql -X -q -w -t -A "
+            "PGPASSFILE={} PGSSLROOTCERT={} PGSSLMODE=verify-full PGOPTIONS='-c post_auth_delay=4' exec "
+            "{}/psql -X -q -w -t -A "
             "-h {} -p {} -U '{}' -d {} -c 'select 1; ' 2>&1",
-            passwords.string(), server.ca_file.string(), server.bin_dir.string(), server.host, server.port, with.username,
+            passwords.string(),
+            server.ca_file.string(),
+            server.bin_dir.string(),
+            server.host,
+            server.port,
+            with.username,
             at.where.database
         );
         answer_ = std::async(std::launch::async, [command] {
             std::string output;
             auto* pipe = ::popen(command.c_str(), "r");  // NOLINT(cert-env33-c)
             std::array<char, 1024> part{};
-            while (const auto got = std::fread(part.data(), 1, part.size(), pipe)) output.append(part.data(), got);
+            while (const auto got = std::fread(part.data(), 1, part.size(), pipe))
+                output.append(part.data(), got);
             return std::pair(::pclose(pipe), output);
         });
     }
@@ -255,9 +316,14 @@ TEST_P(Attack, P7_ALoginInProgressSurvivesTheRevocationButNotTheCut)
     const servers::role_names names(a.where.name);
     auto provisioner = stage.run(stage.access.provisioner(a.server));
     const auto maintenance = database::connect(provisioner);
-    const auto sessions = [&] { return servers::count_sessions(*maintenance, a.where.database, names.logins()); };
+    const auto sessions = [&] {
+        return servers::count_sessions(*maintenance, a.where.database, names.logins());
+    };
     const auto in_activity = [&] {
-        return number(*stage.superuser(a), "select count(*) from pg_stat_activity where datname = '" + a.where.database + "'");
+        return number(
+            *stage.superuser(a),
+            "select count(*) from pg_stat_activity where datname = '" + a.where.database + "'"
+        );
     };
 
     // Left alone, it gets in and answers after its role is gone.
@@ -274,7 +340,9 @@ TEST_P(Attack, P7_ALoginInProgressSurvivesTheRevocationButNotTheCut)
     login_in_progress cut(stage, a, second, "second");
     ASSERT_TRUE(eventually([&] { return sessions() == 1; }));
     stage.revoke(second);
-    EXPECT_GE(servers::cut(*maintenance, a.where.database, names.tenant_logins(), std::chrono::seconds(10)), 1);
+    EXPECT_GE(
+        servers::cut(*maintenance, a.where.database, names.tenant_logins(), std::chrono::seconds(10)), 1
+    );
     EXPECT_EQ(sessions(), 0);
     const auto [status, output] = cut.end();
     EXPECT_NE(status, 0);

@@ -1,5 +1,4 @@
 #include "control_stage.hpp"
-
 #include "servers/preflight.hpp"
 
 #include <leasehold/base/file.hpp>
@@ -20,7 +19,9 @@ std::map<std::string, std::string> bootstrap(const config& values)
     request.bao_token = load_secret_line(the_stack().broker.root_token_file);
     std::map<std::string, std::string> events;
     asio::io_context lane(1);
-    await(lane, provision_bootstrap(values, std::move(request), [&](const bootstrap_event& one) { events[one.what] = one.outcome; }));
+    await(lane, provision_bootstrap(values, std::move(request), [&](const bootstrap_event& one) {
+              events[one.what] = one.outcome;
+          }));
     return events;
 }
 
@@ -51,9 +52,19 @@ TEST(Bootstrap, P1_NeitherIdentityIsASuperuser)
     const leasehold::test::installation made;
     for (const auto& name : leasehold::test::tenant_servers()) {
         const auto root = database::connect(the_stack().server(name).superuser_endpoint());
-        EXPECT_EQ(number(*root, "select count(*) from pg_roles where rolname in ('leasehold_provisioner', 'leasehold_broker') "
-                                "and not rolsuper and not rolreplication and not rolbypassrls and rolcanlogin"), 2);
-        EXPECT_EQ(number(*root, "select count(*) from pg_roles where rolname = 'leasehold_broker' and rolcreatedb"), 0);
+        EXPECT_EQ(
+            number(
+                *root,
+                "select count(*) from pg_roles where rolname in ('leasehold_provisioner', "
+                "'leasehold_broker') "
+                "and not rolsuper and not rolreplication and not rolbypassrls and rolcanlogin"
+            ),
+            2
+        );
+        EXPECT_EQ(
+            number(*root, "select count(*) from pg_roles where rolname = 'leasehold_broker' and rolcreatedb"),
+            0
+        );
     }
 }
 

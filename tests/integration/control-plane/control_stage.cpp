@@ -24,15 +24,29 @@ operations::runner_settings quick_runner()
 }  // namespace
 
 control_stage::control_stage(int runners)
-    : pool(registry::endpoint_of(installation.config().registry, installation.config().registry.control_plane), 4, 256),
-      broker(vault_client::create_identified_broker(
+    : pool(
+          registry::endpoint_of(installation.config().registry, installation.config().registry.control_plane),
+          4,
+          256
+      )
+    , broker(vault_client::create_identified_broker(
           lane_, installation.config().vault, installation.config().vault.auth.provisioner, "provisioner"
-      )),
-      access(*broker, installation.folder() / "access"),
-      with{tenants, servers, facts, *broker, access, workers, migrations::tenant_chain(), "test:" + installation.id().to_string()}
+      ))
+    , access(*broker, installation.folder() / "access")
+    , with{
+          tenants,
+          servers,
+          facts,
+          *broker,
+          access,
+          workers,
+          migrations::tenant_chain(),
+          "test:" + installation.id().to_string()}
 {
     for (int i = 0; i < runners; ++i) {
-        auto made = std::make_unique<operations::runner>(lane_, operations, "runner-" + std::to_string(i), quick_runner());
+        auto made = std::make_unique<operations::runner>(
+            lane_, operations, "runner-" + std::to_string(i), quick_runner()
+        );
         made->add(std::make_unique<operations::provision>(with));
         made->add(std::make_unique<operations::suspend>(with));
         made->add(std::make_unique<operations::resume>(with));
@@ -85,7 +99,8 @@ registry::operation control_stage::finish(operation_id id)
     for (;;) {
         auto seen = run(operations.get(id));
         if (seen.finished_at) return seen;
-        if (std::chrono::steady_clock::now() > until) throw std::runtime_error("the operation does not end: " + seen.state);
+        if (std::chrono::steady_clock::now() > until)
+            throw std::runtime_error("the operation does not end: " + seen.state);
         run(sleep_for(std::chrono::milliseconds(20)));
     }
 }
@@ -116,8 +131,9 @@ void control_stage::revoke(const vault_client::issued& which)
     run(broker->revoke(which.id, vault_client::completion::done));
 }
 
-database::endpoint
-control_stage::endpoint(const facilities::place& at, const vault_client::issued& with_lease, const std::string& database)
+database::endpoint control_stage::endpoint(
+    const facilities::place& at, const vault_client::issued& with_lease, const std::string& database
+)
 {
     return access.lease_endpoint(at.server, database.empty() ? at.where.database : database, with_lease);
 }
@@ -131,7 +147,8 @@ control_stage::connect(const facilities::place& at, const vault_client::issued& 
 std::unique_ptr<database::session>
 control_stage::superuser(const facilities::place& at, const std::string& database)
 {
-    return database::connect(leasehold::test::the_stack().server(at.server.name).superuser_endpoint(database));
+    return database::connect(leasehold::test::the_stack().server(at.server.name).superuser_endpoint(database)
+    );
 }
 
 std::string attempt(database::session& by, const std::string& script)

@@ -2,7 +2,6 @@
 
 #include "installation.hpp"
 #include "lane_driver.hpp"
-
 #include "operations/facilities.hpp"
 #include "operations/runner.hpp"
 #include "operations/sweeper.hpp"
@@ -21,8 +20,9 @@ namespace leasehold::control_plane::test {
 using leasehold::test::await;
 using operations::facilities;
 
-// The control plane's side of an installation without its API: registry stores, broker, access, and runners of operations. Its
-// lane turns only while the test awaits something, so everything happens on the test's thread.
+// The control plane's side of an installation without its API: registry stores, broker, access, and runners
+// of operations. Its lane turns only while the test awaits something, so everything happens on the test's
+// thread.
 class control_stage
 {
 public:
@@ -56,8 +56,8 @@ public:
     // A lease of the tenant, and a connection with it.
     vault_client::issued lease(const facilities::place& at, role_class what);
     void revoke(const vault_client::issued& which);
-    database::endpoint endpoint(
-        const facilities::place& at, const vault_client::issued& with, const std::string& database = {});
+    database::endpoint
+    endpoint(const facilities::place& at, const vault_client::issued& with, const std::string& database = {});
     std::unique_ptr<database::session> connect(const facilities::place& at, const vault_client::issued& with);
 
     // Superuser of the server, in its maintenance database or another one.

@@ -31,8 +31,9 @@ TEST_P(Provision, MakesATenantStepByStep)
         EXPECT_EQ(one.attempts, 1) << one.name;
     }
     EXPECT_EQ(
-        steps, (std::vector<std::string>{
-                   "reserve", "create_database", "grant_rights", "broker_roles", "schema", "verify", "publish"})
+        steps,
+        (std::vector<std::string>{
+            "reserve", "create_database", "grant_rights", "broker_roles", "schema", "verify", "publish"})
     );
 
     const auto tenant = stage.run(stage.tenants.get(made.tenant));
@@ -45,15 +46,24 @@ TEST_P(Provision, MakesATenantStepByStep)
     EXPECT_EQ(at.server.name, GetParam());
     const auto root = stage.superuser(at);
     EXPECT_EQ(
-        root->run_plain_rows("select shobj_description(oid, 'pg_database') from pg_database where datname = '" +
-                             at.where.database + "'").at(0)[0],
+        root->run_plain_rows(
+                "select shobj_description(oid, 'pg_database') from pg_database where datname = '" +
+                at.where.database + "'"
+        )
+            .at(0)[0],
         at.marker
     );
     // The leases of `verify` are gone, and no login of the tenant is left.
-    EXPECT_EQ(number(*root, "select count(*) from pg_roles where rolname like 'lease\\_%\\_" + tenant.tid + "\\_%'"), 0);
+    EXPECT_EQ(
+        number(
+            *root, "select count(*) from pg_roles where rolname like 'lease\\_%\\_" + tenant.tid + "\\_%'"
+        ),
+        0
+    );
 }
 
-// P6: what PUBLIC may do with this tenant's database and the templates, looked at as often as possible while it is made.
+// P6: what PUBLIC may do with this tenant's database and the templates, looked at as often as possible while
+// it is made.
 TEST_P(Provision, P6_PublicMayNeverConnectWhileATenantIsMade)
 {
     const auto made = stage.ask("acme", GetParam());
@@ -63,10 +73,12 @@ TEST_P(Provision, P6_PublicMayNeverConnectWhileATenantIsMade)
     std::atomic<int> seen_closed = 0;
     std::atomic<int> open_to_public = 0;
     std::thread poll([&] {
-        const auto root = database::connect(leasehold::test::the_stack().server(GetParam()).superuser_endpoint());
-        const auto look = "select d.datallowconn, count(*) filter (where a.grantee = 0) as n from pg_database d, "
-                          "aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname like 't\\_" +
-                          tid_text + "\\_%' or d.datname like 'leasehold\\_%' group by d.datname, d.datallowconn";
+        const auto root =
+            database::connect(leasehold::test::the_stack().server(GetParam()).superuser_endpoint());
+        const auto look =
+            "select d.datallowconn, count(*) filter (where a.grantee = 0) as n from pg_database d, "
+            "aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname like 't\\_" +
+            tid_text + "\\_%' or d.datname like 'leasehold\\_%' group by d.datname, d.datallowconn";
         while (!done) {
             for (const auto& row : root->run_plain_rows(look)) {
                 const bool allows = row.get<bool>("datallowconn");
@@ -94,18 +106,22 @@ TEST_P(Provision, P6_TheProvisionerReadsNoTenantRow)
 {
     const auto at = stage.provision(GetParam());
     const auto inside = database::connect(stage.run(stage.access.provisioner(at.server, at.where.database)));
-    for (const char* sql : {"select * from public.hosts", "insert into public.tags (name) values ('x')",
-                            "select * from public.schema_version"}) {
+    for (const char* sql :
+         {"select * from public.hosts",
+          "insert into public.tags (name) values ('x')",
+          "select * from public.schema_version"}) {
         EXPECT_EQ(attempt(*inside, sql), "42501") << sql;
     }
-    // On 15 whoever has CREATEROLE can grant itself any role: accepted there by name (createrole_is_superuser). Without that
-    // act it is a member of nothing on both.
+    // On 15 whoever has CREATEROLE can grant itself any role: accepted there by name
+    // (createrole_is_superuser). Without that act it is a member of nothing on both.
     for (const auto& role : servers::role_names(at.where.name).all()) {
         EXPECT_EQ(attempt(*inside, "set local role \"" + role + "\""), "42501") << role;
     }
     const auto own = stage.lease(at, role_class::rw);
     const auto writer = stage.connect(at, own);
-    EXPECT_EQ(attempt(*writer, "select * from public.hosts; insert into public.tags (name) values ('x')"), "");
+    EXPECT_EQ(
+        attempt(*writer, "select * from public.hosts; insert into public.tags (name) values ('x')"), ""
+    );
 }
 
 TEST_P(Provision, P6_ATenantsOwnerDoesNotOwnItsDatabase)
@@ -114,10 +130,12 @@ TEST_P(Provision, P6_ATenantsOwnerDoesNotOwnItsDatabase)
     const auto lease = stage.lease(at, role_class::migrate);
     const auto owner = stage.connect(at, lease);
     const auto quoted = owner->quote_identifier(at.where.database);
-    for (const auto& sql : {"comment on database " + quoted + " is 'mine'", "alter database " + quoted + " rename to mine",
-                            "alter database " + quoted + " connection limit 1000",
-                            "alter database " + quoted + " set work_mem = '1GB'",
-                            "alter database " + quoted + " allow_connections false"}) {
+    for (const auto& sql :
+         {"comment on database " + quoted + " is 'mine'",
+          "alter database " + quoted + " rename to mine",
+          "alter database " + quoted + " connection limit 1000",
+          "alter database " + quoted + " set work_mem = '1GB'",
+          "alter database " + quoted + " allow_connections false"}) {
         EXPECT_EQ(attempt(*owner, sql), "42501") << sql;
     }
     const auto elsewhere = stage.superuser(at);
@@ -128,24 +146,40 @@ TEST_P(Provision, P6_ATenantsOwnerDoesNotOwnItsDatabase)
         EXPECT_EQ(refused.sqlstate(), "42501");
     }
     EXPECT_EQ(
-        number(*elsewhere, "select count(*) from pg_database where datname = '" + at.where.database + "' and datallowconn"), 1
+        number(
+            *elsewhere,
+            "select count(*) from pg_database where datname = '" + at.where.database + "' and datallowconn"
+        ),
+        1
     );
     // What is inside is its own.
-    EXPECT_EQ(attempt(*owner, "create table public.mine (); comment on table public.mine is 'mine'; drop table public.mine"), "");
+    EXPECT_EQ(
+        attempt(
+            *owner,
+            "create table public.mine (); comment on table public.mine is 'mine'; drop table public.mine"
+        ),
+        ""
+    );
 }
 
 TEST(Provisioning, P3_TwentyAtOnceClashNowhere)
 {
     control_stage stage(2);
     std::vector<control_stage::asked> all;
-    for (int i = 0; i < 20; ++i) all.push_back(stage.ask("many-" + std::to_string(i), i % 2 == 0 ? "eu-1" : "us-1"));
+    for (int i = 0; i < 20; ++i)
+        all.push_back(stage.ask("many-" + std::to_string(i), i % 2 == 0 ? "eu-1" : "us-1"));
     std::set<std::string> databases;
     for (const auto& one : all) {
         stage.succeed(one.operation);
         const auto at = stage.run(stage.with.current_place(one.tenant));
         databases.insert(at.where.database);
-        EXPECT_EQ(number(*stage.superuser(at), "select count(*) from pg_database where datname ~ '^t_" +
-                                                   tid::of(one.tenant).text() + "_'"), 1);
+        EXPECT_EQ(
+            number(
+                *stage.superuser(at),
+                "select count(*) from pg_database where datname ~ '^t_" + tid::of(one.tenant).text() + "_'"
+            ),
+            1
+        );
     }
     EXPECT_EQ(databases.size(), 20U);
     EXPECT_EQ(stage.run(stage.tenants.count()), 20);
@@ -202,15 +236,22 @@ TEST_P(Provision, P4_AForeignDatabaseOfTheNameStopsTheCreate)
     for (const auto& one : stage.run(stage.servers.list())) {
         if (one.name == GetParam()) parameters["server_id"] = one.id.to_string();
     }
-    const auto id = stage.run(stage.tenants.create(registry::principal::system("test"), what, parameters, std::nullopt));
+    const auto id =
+        stage.run(stage.tenants.create(registry::principal::system("test"), what, parameters, std::nullopt));
     const auto ended = stage.finish(id);
     EXPECT_EQ(ended.state, "failed");
     EXPECT_EQ(ended.error.value("code", ""), "name_taken");
     EXPECT_EQ(ended.error.value("step", ""), "create_database");
     EXPECT_EQ(stage.run(stage.tenants.get(what.id)).state, "failed");
     // It is as it was.
-    EXPECT_EQ(number(*root, "select count(*) from pg_database where datname = '" + name +
-                                "' and pg_get_userbyid(datdba) = current_user"), 1);
+    EXPECT_EQ(
+        number(
+            *root,
+            "select count(*) from pg_database where datname = '" + name +
+                "' and pg_get_userbyid(datdba) = current_user"
+        ),
+        1
+    );
 
     // Out of the way, the retry makes it.
     root->run_plain("drop database " + name);

@@ -7,7 +7,8 @@ namespace leasehold::control_plane::test {
 namespace {
 
 constexpr std::array classes{role_class::rw, role_class::ro, role_class::migrate};
-// Read only is a default of the ro role, which a session may lift: the refusal must come from what it may not.
+// Read only is a default of the ro role, which a session may lift: the refusal must come from what it may
+// not.
 const std::string writable = "set transaction read write; ";
 
 // Two tenants on one server; A's leases try what only B may.
@@ -33,7 +34,8 @@ TEST_P(Separation, P5_ALeaseOfEachClassEntersItsOwnDatabaseAlone)
         EXPECT_EQ(login(stage.endpoint(a, of_b, b.where.database)), "") << to_text(what);
         for (const char* other : {"postgres", "template1", "leasehold_base"}) {
             const auto state = login(stage.endpoint(a, of_a, other));
-            EXPECT_TRUE(state == "42501" || state == "55000") << to_text(what) << " " << other << " " << state;
+            EXPECT_TRUE(state == "42501" || state == "55000")
+                << to_text(what) << " " << other << " " << state;
         }
         // A's password opens nothing under B's name.
         auto mixed = stage.endpoint(b, of_b);
@@ -55,20 +57,38 @@ TEST_P(Separation, P5_ALeaseTakesNoRoleOfAnotherTenant)
         EXPECT_EQ(attempt(*as_b, "set local role \"" + own_role + "\""), "") << to_text(what);
         for (const auto& role : names_of_b.all()) {
             EXPECT_EQ(attempt(*as_a, writable + "set local role \"" + role + "\""), "42501") << role;
-            EXPECT_EQ(attempt(*as_a, writable + fmt::format("grant \"{}\" to \"{}\"", role, of_a.username)), "42501") << role;
-            EXPECT_EQ(attempt(*as_a, writable + fmt::format("alter role \"{}\" nologin", role)), "42501") << role;
+            EXPECT_EQ(
+                attempt(*as_a, writable + fmt::format("grant \"{}\" to \"{}\"", role, of_a.username)), "42501"
+            ) << role;
+            EXPECT_EQ(attempt(*as_a, writable + fmt::format("alter role \"{}\" nologin", role)), "42501")
+                << role;
             EXPECT_EQ(attempt(*as_a, writable + fmt::format("drop role \"{}\"", role)), "42501") << role;
-            EXPECT_EQ(attempt(*as_a, writable + fmt::format("alter role \"{}\" set work_mem = '1GB'", role)), "42501") << role;
+            EXPECT_EQ(
+                attempt(*as_a, writable + fmt::format("alter role \"{}\" set work_mem = '1GB'", role)),
+                "42501"
+            ) << role;
         }
         // Nor the lease itself, nor what stands above all tenants.
         const std::vector<std::string> others{
-            of_b.username, "leasehold_provisioner", "leasehold_broker", "leasehold_template_owner", "pg_read_all_data"};
+            of_b.username,
+            "leasehold_provisioner",
+            "leasehold_broker",
+            "leasehold_template_owner",
+            "pg_read_all_data"};
         for (const auto& role : others) {
             EXPECT_EQ(attempt(*as_a, writable + "set local role \"" + role + "\""), "42501") << role;
             if (role.rfind("pg_", 0) == 0) continue;
-            EXPECT_EQ(attempt(*as_a, writable + fmt::format("alter role \"{}\" password 'x'", role)), "42501") << role;
+            EXPECT_EQ(attempt(*as_a, writable + fmt::format("alter role \"{}\" password 'x'", role)), "42501")
+                << role;
         }
-        EXPECT_EQ(attempt(*as_b, writable + fmt::format("set local role none; alter role \"{}\" set work_mem = '4MB'", of_b.username)), "");
+        EXPECT_EQ(
+            attempt(
+                *as_b,
+                writable +
+                    fmt::format("set local role none; alter role \"{}\" set work_mem = '4MB'", of_b.username)
+            ),
+            ""
+        );
     }
 }
 
@@ -77,10 +97,14 @@ TEST_P(Separation, P5_ALeaseDoesNothingToAnotherTenantsDatabase)
     const auto of_a = stage.lease(a, role_class::migrate);
     const auto as_a = stage.connect(a, of_a);
     const auto quoted = as_a->quote_identifier(b.where.database);
-    for (const auto& sql : {"grant connect on database " + quoted + " to public", "comment on database " + quoted + " is ''",
-                            "alter database " + quoted + " rename to mine", "revoke connect on database " + quoted + " from public"}) {
+    for (const auto& sql :
+         {"grant connect on database " + quoted + " to public",
+          "comment on database " + quoted + " is ''",
+          "alter database " + quoted + " rename to mine",
+          "revoke connect on database " + quoted + " from public"}) {
         const auto state = attempt(*as_a, sql);
-        // GRANT by somebody without any right on the object is refused; with CONNECT alone it would only warn.
+        // GRANT by somebody without any right on the object is refused; with CONNECT alone it would only
+        // warn.
         EXPECT_EQ(state, "42501") << sql;
     }
     for (const auto& sql : {"drop database " + quoted, "create database mine template " + quoted}) {
@@ -91,7 +115,12 @@ TEST_P(Separation, P5_ALeaseDoesNothingToAnotherTenantsDatabase)
             EXPECT_EQ(refused.sqlstate(), "42501") << sql;
         }
     }
-    EXPECT_EQ(number(*stage.superuser(b), "select count(*) from pg_database where datname = '" + b.where.database + "'"), 1);
+    EXPECT_EQ(
+        number(
+            *stage.superuser(b), "select count(*) from pg_database where datname = '" + b.where.database + "'"
+        ),
+        1
+    );
 }
 
 // Schema, names and temporary tables: what each class may make in its own database, B as A.
@@ -126,7 +155,9 @@ TEST_P(Separation, P5_EachClassMakesWhatItsNameSays)
             const auto lease = stage.lease(*at, what);
             const auto own = stage.connect(*at, lease);
             for (const auto& one : acts) {
-                const std::string wanted = what == role_class::rw ? one.rw : what == role_class::ro ? one.ro : one.migrate;
+                const std::string wanted = what == role_class::rw   ? one.rw
+                                           : what == role_class::ro ? one.ro
+                                                                    : one.migrate;
                 const auto script = writable + one.sql;
                 EXPECT_EQ(attempt(*own, script), wanted) << to_text(what) << ": " << one.sql;
             }
@@ -145,7 +176,10 @@ TEST_P(Separation, P5_ALeaseNeitherSeesNorEndsAnothersSession)
     EXPECT_EQ(attempt(*as_a, writable + "select pg_terminate_backend(" + pid + ")"), "42501");
     EXPECT_EQ(attempt(*as_a, writable + "select pg_cancel_backend(" + pid + ")"), "42501");
     EXPECT_EQ(
-        as_a->run_plain_rows("select count(*) from pg_stat_activity where pid = " + pid + " and query <> '<insufficient privilege>'")
+        as_a->run_plain_rows(
+                "select count(*) from pg_stat_activity where pid = " + pid +
+                " and query <> '<insufficient privilege>'"
+        )
             .at(0)[0],
         "0"
     );
@@ -154,17 +188,26 @@ TEST_P(Separation, P5_ALeaseNeitherSeesNorEndsAnothersSession)
     EXPECT_EQ(attempt(*as_b, "set local role none; select pg_cancel_backend(" + pid + ")"), "");
 }
 
-// GRANT by A names B's roles, on A's own objects: that opens nothing of A to B, since B cannot enter A's database.
+// GRANT by A names B's roles, on A's own objects: that opens nothing of A to B, since B cannot enter A's
+// database.
 TEST_P(Separation, P5_AGrantToAnotherTenantOpensNothing)
 {
     const auto of_a = stage.lease(a, role_class::migrate);
     const auto of_b = stage.lease(b, role_class::rw);
     const auto as_a = stage.connect(a, of_a);
-    EXPECT_EQ(commit(*as_a, "create table public.shown (); grant select on public.shown to \"" + b.where.name + "_rw\""), "");
+    EXPECT_EQ(
+        commit(
+            *as_a, "create table public.shown (); grant select on public.shown to \"" + b.where.name + "_rw\""
+        ),
+        ""
+    );
     EXPECT_EQ(login(stage.endpoint(a, of_b, a.where.database)), "42501");
     EXPECT_EQ(login(stage.endpoint(b, of_b)), "");
     // Without a grant option this only warns; what counts is that the door stays shut.
-    commit(*as_a, fmt::format("grant connect on database \"{}\" to \"{}_rw_login\"", a.where.database, b.where.name));
+    commit(
+        *as_a,
+        fmt::format("grant connect on database \"{}\" to \"{}_rw_login\"", a.where.database, b.where.name)
+    );
     EXPECT_EQ(login(stage.endpoint(a, of_b, a.where.database)), "42501");
 }
 

@@ -16,7 +16,10 @@ class Tenant : public ::testing::TestWithParam<const char*>
 protected:
     Tenant() : a(stage.provision(GetParam())), b(stage.provision(GetParam())) {}
 
-    std::string state_of(const facilities::place& at) { return stage.run(stage.tenants.get(at.where.tenant)).state; }
+    std::string state_of(const facilities::place& at)
+    {
+        return stage.run(stage.tenants.get(at.where.tenant)).state;
+    }
 
     control_stage stage;
     facilities::place a;
@@ -31,16 +34,17 @@ class busy_client
 {
 public:
     explicit busy_client(database::endpoint where)
-        : session_(database::connect(where)), thread_([this] {
-              try {
-                  for (;;) {
-                      session_->run_plain_rows("select pg_sleep(0.01)");
-                      ++answers;
-                  }
-              } catch (const error&) {
-                  cut = true;
-              }
-          })
+        : session_(database::connect(where))
+        , thread_([this] {
+            try {
+                for (;;) {
+                    session_->run_plain_rows("select pg_sleep(0.01)");
+                    ++answers;
+                }
+            } catch (const error&) {
+                cut = true;
+            }
+        })
     {}
     ~busy_client() { thread_.join(); }
     std::atomic<int> answers = 0;
@@ -64,7 +68,9 @@ TEST_P(Tenant, P8_ASuspendedTenantIsCutAndServedAgainAfterResume)
     }
     EXPECT_EQ(state_of(a), "suspended");
     const auto root = stage.superuser(a);
-    EXPECT_EQ(number(*root, "select count(*) from pg_stat_activity where datname = '" + a.where.database + "'"), 0);
+    EXPECT_EQ(
+        number(*root, "select count(*) from pg_stat_activity where datname = '" + a.where.database + "'"), 0
+    );
     EXPECT_NE(login(stage.endpoint(a, lease)), "");  // its lease was revoked
     const auto fresh = stage.lease(a, role_class::rw);
     EXPECT_EQ(login(stage.endpoint(a, fresh)), "42501");  // and a fresh one finds the gate closed
@@ -89,11 +95,23 @@ TEST_P(Tenant, DeletionLeavesNothingAnywhere)
     const auto session = stage.connect(a, lease);
     // B does what it can to keep A's roles: grants to A's data role and to A's lease, on its own objects.
     const auto owner_of_b = stage.lease(b, role_class::migrate);
-    ASSERT_EQ(commit(*stage.connect(b, owner_of_b), fmt::format(
-        "create table public.mine (); grant select on public.mine to \"{0}_rw\", \"{0}_rw_login\", \"{1}\";"
-        "alter default privileges grant select on tables to \"{0}_ro\", \"{1}\"", a.where.name, lease.username)), "");
+    ASSERT_EQ(
+        commit(
+            *stage.connect(b, owner_of_b),
+            fmt::format(
+                "create table public.mine (); grant select on public.mine to \"{0}_rw\", \"{0}_rw_login\", "
+                "\"{1}\";"
+                "alter default privileges grant select on tables to \"{0}_ro\", \"{1}\"",
+                a.where.name,
+                lease.username
+            )
+        ),
+        ""
+    );
     stage.installation.run(fmt::format(
-        "insert into public.registry_domain (domain, tenant_id) values ('gone.example', '{}')", a.where.tenant.to_string()));
+        "insert into public.registry_domain (domain, tenant_id) values ('gone.example', '{}')",
+        a.where.tenant.to_string()
+    ));
 
     const auto ended = stage.succeed(stage.start("delete", a.where.tenant));
     EXPECT_EQ(ended.steps.size(), 11U);
@@ -105,11 +123,16 @@ TEST_P(Tenant, DeletionLeavesNothingAnywhere)
     for (const auto what : {role_class::rw, role_class::ro, role_class::migrate}) {
         const vault_client::broker_role role(servers::broker_role_name(what, a.where));
         EXPECT_FALSE(stage.run(stage.broker->get_role(role))) << role.text();
-        EXPECT_TRUE(stage.run(stage.broker->list_leases(role, vault_client::page_start())).items.empty()) << role.text();
+        EXPECT_TRUE(stage.run(stage.broker->list_leases(role, vault_client::page_start())).items.empty())
+            << role.text();
     }
     const auto rows = [&](const std::string& table) {
         return stage.installation
-            .rows(fmt::format("select count(*) from public.registry_{} where tenant_id = '{}'", table, a.where.tenant.to_string()))
+            .rows(fmt::format(
+                "select count(*) from public.registry_{} where tenant_id = '{}'",
+                table,
+                a.where.tenant.to_string()
+            ))
             .at(0)[0]
             .value();
     };
@@ -125,7 +148,9 @@ TEST_P(Tenant, DeletionLeavesNothingAnywhere)
     EXPECT_EQ(state_of(b), "active");
     const auto of_b = stage.lease(b, role_class::rw);
     EXPECT_EQ(attempt(*stage.connect(b, of_b), "select * from public.mine"), "");
-    EXPECT_TRUE(stage.run(stage.broker->get_role(vault_client::broker_role(servers::broker_role_name(role_class::rw, b.where)))));
+    EXPECT_TRUE(stage.run(
+        stage.broker->get_role(vault_client::broker_role(servers::broker_role_name(role_class::rw, b.where)))
+    ));
 }
 
 }  // namespace

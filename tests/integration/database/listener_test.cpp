@@ -1,7 +1,7 @@
-#include <leasehold/database/listener.hpp>
-
 #include "eventually.hpp"
 #include "stack.hpp"
+
+#include <leasehold/database/listener.hpp>
 
 #include <gtest/gtest.h>
 
@@ -50,7 +50,8 @@ protected:
     {
         const auto super = connect(database.superuser_endpoint());
         return super
-            ->run_plain_rows("select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'")
+            ->run_plain_rows("select count(*) from pg_stat_activity where datname = current_database() and "
+                             "query ilike 'listen%'")
             .at(0)[0]
             .value();
     }
@@ -64,7 +65,9 @@ protected:
 
 TEST_P(Listener, CallsOnceAtTheStartAndThenForEachNotification)
 {
-    const listener one(database.endpoint(), "a channel", [&](std::string_view payload) { seen.add(payload); });
+    const listener one(database.endpoint(), "a channel", [&](std::string_view payload) {
+        seen.add(payload);
+    });
     ASSERT_TRUE(eventually([&] { return seen.count() == 1; }));
     notify("first");
     notify("second");
@@ -74,7 +77,9 @@ TEST_P(Listener, CallsOnceAtTheStartAndThenForEachNotification)
 
 TEST_P(Listener, ConnectsAgainAndSaysThatSomethingMayBeMissed)
 {
-    const listener one(database.endpoint(), "a channel", [&](std::string_view payload) { seen.add(payload); });
+    const listener one(database.endpoint(), "a channel", [&](std::string_view payload) {
+        seen.add(payload);
+    });
     ASSERT_TRUE(eventually([&] { return seen.count() == 1; }));
     terminate_listeners();
     ASSERT_TRUE(eventually([&] { return seen.count() == 2; }));
@@ -89,7 +94,9 @@ TEST_P(Listener, WaitsForAServerThatIsAway)
     const auto super = connect(database.superuser_endpoint());
     const auto name = super->quote_identifier(database.owner());
     super->run_plain("alter role " + name + " nologin");
-    const listener one(database.endpoint(), "a channel", [&](std::string_view payload) { seen.add(payload); });
+    const listener one(database.endpoint(), "a channel", [&](std::string_view payload) {
+        seen.add(payload);
+    });
     super->run_plain("alter role " + name + " login");
     EXPECT_TRUE(eventually([&] { return seen.count() == 1; }));
 }
@@ -97,7 +104,9 @@ TEST_P(Listener, WaitsForAServerThatIsAway)
 TEST_P(Listener, EndsAtOnceWhileItWaits)
 {
     {
-        const listener one(database.endpoint(), "a channel", [&](std::string_view payload) { seen.add(payload); });
+        const listener one(database.endpoint(), "a channel", [&](std::string_view payload) {
+            seen.add(payload);
+        });
         ASSERT_TRUE(eventually([&] { return seen.count() == 1; }));
         EXPECT_EQ(listening_backends(), "1");
     }

@@ -1,9 +1,8 @@
-#include <leasehold/database/pool.hpp>
-
 #include "eventually.hpp"
 #include "stack.hpp"
 
 #include <leasehold/base/lane.hpp>
+#include <leasehold/database/pool.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -53,11 +52,11 @@ class blocker
 public:
     explicit blocker(pool& of)
         : thread_([this, &of] {
-              of.run_blocking([this](transaction&) {
-                  held_ = true;
-                  let_go_.get_future().wait();
-              });
-          })
+            of.run_blocking([this](transaction&) {
+                held_ = true;
+                let_go_.get_future().wait();
+            });
+        })
     {
         EXPECT_TRUE(eventually([this] { return held_.load(); }));
     }
@@ -89,7 +88,8 @@ protected:
     }
 };
 
-task<std::string> thread_and_text(pool& from, std::thread::id& before, std::thread::id& within, std::thread::id& after)
+task<std::string>
+thread_and_text(pool& from, std::thread::id& before, std::thread::id& within, std::thread::id& after)
 {
     before = std::this_thread::get_id();
     auto text = co_await from.run([&](transaction& tx) {
@@ -121,7 +121,9 @@ TEST_F(Pool, WhatTheWorkThrowsComesBackAndTheWorkerGoesOn)
     pool from(database.endpoint(), 1, 8);
     EXPECT_EQ(code_of([&] { run(failing(from)); }), "no_luck");
     EXPECT_EQ(
-        code_of([&] { from.run_blocking([](transaction& tx) { (void)tx.run_rows("nonsense"); }); }), "database_error");
+        code_of([&] { from.run_blocking([](transaction& tx) { (void)tx.run_rows("nonsense"); }); }),
+        "database_error"
+    );
     EXPECT_GT(from.run_blocking([](transaction& tx) { return backend_of(tx); }), 0);
 }
 
@@ -131,8 +133,9 @@ TEST_F(Pool, AFullQueueIsRefusedAtOnce)
     blocker hold(from);
     std::vector<std::future<int>> waiting;
     for (int i = 0; i < 2; ++i) {
-        waiting.push_back(std::async(
-            std::launch::async, [&] { return from.run_blocking([](transaction& tx) { return backend_of(tx); }); }));
+        waiting.push_back(std::async(std::launch::async, [&] {
+            return from.run_blocking([](transaction& tx) { return backend_of(tx); });
+        }));
     }
     ASSERT_TRUE(eventually([&] { return from.queued() == 2; }));
     const auto refused = error_of([&] { from.run_blocking([](transaction&) {}); });
@@ -201,7 +204,11 @@ TEST_F(Pool, ManyTimeoutsRacingManyHopsLoseNothing)
         for (auto* where : {&one, &two}) {
             boost::asio::post(where->context(), [&, where] {
                 for (int i = 0; i < per_lane; ++i) {
-                    spawn(where->context(), "hurried", hurried(from, ended, std::chrono::microseconds(37 * (i % 211))));
+                    spawn(
+                        where->context(),
+                        "hurried",
+                        hurried(from, ended, std::chrono::microseconds(37 * (i % 211)))
+                    );
                 }
             });
         }
@@ -305,8 +312,9 @@ TEST_F(Pool, JoinEndsWhatWasTakenOnAndRefusesMore)
 {
     pool from(database.endpoint(), 1, 8);
     auto hold = std::make_unique<blocker>(from);
-    auto waiting = std::async(
-        std::launch::async, [&] { return from.run_blocking([](transaction& tx) { return backend_of(tx); }); });
+    auto waiting = std::async(std::launch::async, [&] {
+        return from.run_blocking([](transaction& tx) { return backend_of(tx); });
+    });
     ASSERT_TRUE(eventually([&] { return from.queued() == 1; }));
     auto joined = std::async(std::launch::async, [&] { from.join(); });
     hold->release();

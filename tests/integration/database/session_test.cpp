@@ -1,15 +1,13 @@
 // Sessions on real servers, PostgreSQL 15 and 17.
-#include <leasehold/database/session.hpp>
-
 #include "stack.hpp"
 
 #include <leasehold/base/error.hpp>
+#include <leasehold/database/session.hpp>
 
 #include <gtest/gtest.h>
 
-#include <sys/socket.h>
-
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace leasehold::database {
@@ -47,7 +45,10 @@ protected:
     scratch_database database{the_stack().with_major(GetParam()), "session"};
     std::unique_ptr<session> open = connect(database.endpoint());
 
-    std::string text_of(const std::string& sql) { return open->run_plain_rows(sql).at(0)[0].value_or("NULL"); }
+    std::string text_of(const std::string& sql)
+    {
+        return open->run_plain_rows(sql).at(0)[0].value_or("NULL");
+    }
     void make_things()
     {
         open->in_transaction([](transaction& tx) {
@@ -116,8 +117,8 @@ TEST_P(Session, AnErrorHasItsKindAndQuotesNoValue)
 
 TEST_P(Session, AStatementInAnErrorIsNotQuotedEither)
 {
-    const auto why = thrown_by<sql_error>(
-        [&] { open->run_plain("create role x login password 'a-secret' nonsense"); });
+    const auto why =
+        thrown_by<sql_error>([&] { open->run_plain("create role x login password 'a-secret' nonsense"); });
     ASSERT_TRUE(why);
     EXPECT_EQ(why->sqlstate(), "42601");
     EXPECT_EQ(std::string(why->what()).find("a-secret"), std::string::npos) << why->what();
@@ -229,7 +230,9 @@ TEST_P(Session, AConnectionLostInTheTransactionIsUnavailable)
     const auto super = connect(database.superuser_endpoint());
     const auto why = thrown_by([&] {
         open->in_transaction([&](transaction& tx) {
-            super->run_plain_rows("select pg_terminate_backend(" + std::to_string(open->backend_pid()) + ", 10000)");
+            super->run_plain_rows(
+                "select pg_terminate_backend(" + std::to_string(open->backend_pid()) + ", 10000)"
+            );
             (void)tx.run_rows("select 1");
         });
     });
@@ -242,7 +245,9 @@ TEST_P(Session, AConnectionLostAtTheCommitIsInDoubt)
     const auto super = connect(database.superuser_endpoint());
     const auto why = thrown_by([&] {
         open->in_transaction([&](transaction&) {
-            super->run_plain_rows("select pg_terminate_backend(" + std::to_string(open->backend_pid()) + ", 10000)");
+            super->run_plain_rows(
+                "select pg_terminate_backend(" + std::to_string(open->backend_pid()) + ", 10000)"
+            );
         });
     });
     ASSERT_TRUE(why);
@@ -324,7 +329,8 @@ public:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         auto* const plain = reinterpret_cast<sockaddr*>(&address);
         socklen_t size = sizeof address;
-        if (::bind(socket_, plain, size) != 0 || ::listen(socket_, 8) != 0 || ::getsockname(socket_, plain, &size) != 0) {
+        if (::bind(socket_, plain, size) != 0 || ::listen(socket_, 8) != 0 ||
+            ::getsockname(socket_, plain, &size) != 0) {
             ADD_FAILURE() << "no listener";
         }
         port_ = ntohs(address.sin_port);
@@ -364,7 +370,10 @@ TEST_F(Connect, TheNextHostIsTriedWhenOneIsAway)
 TEST_F(Connect, AReadOnlyServerIsPassedOver)
 {
     const auto super = connect(database.superuser_endpoint());
-    super->run_plain("alter database " + super->quote_identifier(database.name()) + " set default_transaction_read_only = on");
+    super->run_plain(
+        "alter database " + super->quote_identifier(database.name()) +
+        " set default_transaction_read_only = on"
+    );
     auto where = database.endpoint();
     const auto why = thrown_by([&] { (void)connect(where); });
     ASSERT_TRUE(why);

@@ -40,7 +40,8 @@ TEST(HttpClient, KeepsItsConnection)
     {
         client by(one.at(), {});
         std::vector<request> all(5, get());
-        const auto statuses = asio::co_spawn(own.context(), send_all(by, std::move(all)), asio::use_future).get();
+        const auto statuses =
+            asio::co_spawn(own.context(), send_all(by, std::move(all)), asio::use_future).get();
         EXPECT_EQ(statuses, std::vector<int>(5, 200));
         EXPECT_EQ(one.sessions(), 1U);
     }
@@ -83,7 +84,8 @@ TEST(HttpClient, SendsEveryVerb)
         seen = text.substr(0, text.find("\r\n"));
         write_all(socket, ok);
     });
-    for (const auto verb : {method::get, method::post, method::put, method::patch, method::del, method::list}) {
+    for (const auto verb :
+         {method::get, method::post, method::put, method::patch, method::del, method::list}) {
         EXPECT_EQ(ask(peer.at(), request(verb, "/v1/x?y=z")).status, 200);
         EXPECT_EQ(seen, std::string(to_text(verb)) + " /v1/x?y=z HTTP/1.1");
     }
@@ -187,7 +189,9 @@ TEST(HttpClient, ReplacesAKeptConnectionThatHasEnded)
     running_server one([](server_settings& settings) { settings.idle_timeout = 50ms; });
     lane own("http-client");
     client by(one.at(), {});
-    const auto send = [&] { return asio::co_spawn(own.context(), by.send(get()), asio::use_future).get().status; };
+    const auto send = [&] {
+        return asio::co_spawn(own.context(), by.send(get()), asio::use_future).get().status;
+    };
     EXPECT_EQ(send(), 200);
     one.wait_for_sessions(0);
     EXPECT_EQ(send(), 200);
@@ -226,8 +230,10 @@ TEST(HttpClient, RefusesAnswersThatAreNone)
     EXPECT_EQ(failure_of("nonsense\r\n\r\n"), exchange_failure::malformed);
     EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), exchange_failure::malformed);
     EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"), exchange_failure::too_large);
-    EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 4),
-              exchange_failure::too_large);
+    EXPECT_EQ(
+        failure_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 4),
+        exchange_failure::too_large
+    );
     EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\n\r\nhello", 4), exchange_failure::too_large);
     EXPECT_EQ(failure_of("\x15\x03\x01\x00\x02\x02\x46"), exchange_failure::tls);
 }
@@ -236,8 +242,11 @@ TEST(HttpClient, ReadsPastInterimAnswersAndChunks)
 {
     scripted_peer peer([](tcp::socket& socket) {
         read_request(socket);
-        write_all(socket, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-                          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
+        write_all(
+            socket,
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+        );
     });
     const auto got = ask(peer.at(), get());
     EXPECT_EQ(got.status, 200);

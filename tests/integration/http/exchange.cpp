@@ -8,11 +8,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <stdexcept>
-#include <utility>
-
 #include <poll.h>
+#include <stdexcept>
 #include <sys/socket.h>
+#include <utility>
 
 namespace leasehold::http::testing {
 namespace {
@@ -171,7 +170,8 @@ std::string bare_client::read_until(std::string_view mark, std::chrono::millisec
     std::string all;
     const auto end = std::chrono::steady_clock::now() + limit;
     while (mark.empty() || all.find(mark) == std::string::npos) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left <= 0ms || !is_readable(socket_.native_handle(), left)) break;
         std::array<char, 4096> some{};
         error_code failed;
@@ -186,7 +186,8 @@ bool bare_client::is_closed_within(std::chrono::milliseconds limit)
 {
     const auto end = std::chrono::steady_clock::now() + limit;
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         if (left <= 0ms || !is_readable(socket_.native_handle(), left)) return false;
         std::array<char, 4096> some{};
         error_code failed;

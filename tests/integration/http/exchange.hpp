@@ -33,14 +33,18 @@ class open_gate final : public authenticator, public authorizer
 {
 public:
     task<std::shared_ptr<const principal>> authenticate(const context& ctx) override;
-    task<std::shared_ptr<const authorization>> authorize(const context& ctx, const permission& needed) override;
+    task<std::shared_ptr<const authorization>>
+    authorize(const context& ctx, const permission& needed) override;
 };
 
 // /echo says back, /small takes 100 bytes, /held answers when released.
 class echo_api
 {
 public:
-    explicit echo_api(asio::io_context& where) : released_(where) { released_.expires_at(std::chrono::steady_clock::time_point::max()); }
+    explicit echo_api(asio::io_context& where) : released_(where)
+    {
+        released_.expires_at(std::chrono::steady_clock::time_point::max());
+    }
     void mount(routes& on);
     void release() { released_.cancel(); }
 

@@ -24,12 +24,17 @@ TEST(HttpServer, RefusesAnOversizedBodyBeforeReadingIt)
     EXPECT_NE(said.find("Connection: close"), std::string::npos);
 
     bare_client fits(one.port());
-    fits.send("PUT /small HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nConnection: close\r\n\r\n" + std::string(100, 'x'));
+    fits.send(
+        "PUT /small HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nConnection: close\r\n\r\n" +
+        std::string(100, 'x')
+    );
     EXPECT_EQ(status_line(fits.read_to_end()), "HTTP/1.1 200 OK");
 
     bare_client chunked(one.port());
-    chunked.send("PUT /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n" + std::string(100, 'x') +
-                 "\r\n1\r\nx\r\n");
+    chunked.send(
+        "PUT /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n" + std::string(100, 'x') +
+        "\r\n1\r\nx\r\n"
+    );
     EXPECT_EQ(status_line(chunked.read_until("body_too_large")), "HTTP/1.1 413 Content Too Large");
 }
 
@@ -52,9 +57,12 @@ TEST(HttpServer, RefusesAnOversizedHead)
 TEST(HttpServer, AnswersMalformedRequestsAndCloses)
 {
     running_server one;
-    for (const auto* text : {"GET\r\n\r\n", "GET /echo HTTP/3.0\r\n\r\n", "GET /echo HTTP/1.1\r\nBad Name: x\r\n\r\n",
-                             "GET echo HTTP/1.1\r\nHost: x\r\n\r\n",
-                             "POST /echo HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+    for (const auto* text :
+         {"GET\r\n\r\n",
+          "GET /echo HTTP/3.0\r\n\r\n",
+          "GET /echo HTTP/1.1\r\nBad Name: x\r\n\r\n",
+          "GET echo HTTP/1.1\r\nHost: x\r\n\r\n",
+          "POST /echo HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
         bare_client bare(one.port());
         bare.send(text);
         EXPECT_EQ(status_line(bare.read_to_end()), "HTTP/1.1 400 Bad Request") << text;
@@ -64,7 +72,8 @@ TEST(HttpServer, AnswersMalformedRequestsAndCloses)
 TEST(HttpServer, AnswersPostgresqlInItsOwnLanguage)
 {
     running_server one;
-    for (const auto& first : {std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8), std::string("\0\0\0\x0f\0\x03\0\0user\0x\0", 15)}) {
+    for (const auto& first :
+         {std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8), std::string("\0\0\0\x0f\0\x03\0\0user\0x\0", 15)}) {
         bare_client bare(one.port());
         bare.send(first);
         const auto said = bare.read_to_end(5s);
@@ -127,7 +136,9 @@ TEST(HttpServer, ReadsARequestThatComesByteByByte)
 {
     running_server one;
     bare_client slow(one.port());
-    for (const char c : std::string("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")) {
+    for (const char c :
+         std::string("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+         )) {
         slow.send(std::string(1, c));
     }
     const auto said = slow.read_to_end();
@@ -157,7 +168,8 @@ TEST(HttpServer, AsksForABodyThatWaitsToBeAsked)
 {
     running_server one;
     bare_client bare(one.port());
-    bare.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+    bare.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: "
+              "close\r\n\r\n");
     EXPECT_EQ(status_line(bare.read_until("\r\n\r\n")), "HTTP/1.1 100 Continue");
     bare.send("hello");
     EXPECT_EQ(status_line(bare.read_to_end()), "HTTP/1.1 200 OK");
@@ -283,7 +295,9 @@ TEST(HttpServer, ListensOnAUnixSocket)
     const test::scratch_folder folder;
     const auto file = (folder / "api.sock").string();
     {
-        running_server one([&](server_settings& settings) { settings.listen = *address::parse("unix:" + file); });
+        running_server one([&](server_settings& settings) {
+            settings.listen = *address::parse("unix:" + file);
+        });
         struct stat facts
         {};
         ASSERT_EQ(::stat(file.c_str(), &facts), 0);
@@ -292,7 +306,9 @@ TEST(HttpServer, ListensOnAUnixSocket)
         bare.send(whole);
         EXPECT_EQ(status_line(bare.read_to_end()), "HTTP/1.1 200 OK");
         const auto again = [&] {
-            running_server other([&](server_settings& settings) { settings.listen = *address::parse("unix:" + file); });
+            running_server other([&](server_settings& settings) {
+                settings.listen = *address::parse("unix:" + file);
+            });
         };
         EXPECT_THROW(again(), error) << "a socket that is served is not taken over";
     }

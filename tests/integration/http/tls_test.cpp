@@ -30,18 +30,22 @@ TEST_F(HttpTls, AnswersWhoeverTrustsItsAuthority)
     const auto got = ask(one.at("localhost"), get(), trusting(authority.ca_file()));
     EXPECT_EQ(got.status, 200);
     EXPECT_TRUE(got.fields.find("Strict-Transport-Security"));
-    EXPECT_EQ(ask(one.at("127.0.0.1"), get(), trusting(authority.ca_file())).status, 200) << "an address in the certificate";
+    EXPECT_EQ(ask(one.at("127.0.0.1"), get(), trusting(authority.ca_file())).status, 200)
+        << "an address in the certificate";
 
     const auto refused = fail(one.at("localhost"), get(), trusting(stranger.ca_file()));
     EXPECT_EQ(refused.failure(), exchange_failure::tls);
     EXPECT_EQ(refused.code(), "http_tls");
     EXPECT_FALSE(refused.request_sent());
-    EXPECT_EQ(fail(one.at("localhost"), get()).failure(), exchange_failure::tls) << "the system's authorities";
+    EXPECT_EQ(fail(one.at("localhost"), get()).failure(), exchange_failure::tls)
+        << "the system's authorities";
 }
 
 TEST_F(HttpTls, RefusesACertificateForAnotherName)
 {
-    running_server one([&](server_settings& settings) { settings.tls = authority.issue("other", "DNS:other.example"); });
+    running_server one([&](server_settings& settings) {
+        settings.tls = authority.issue("other", "DNS:other.example");
+    });
     for (const auto* host : {"localhost", "127.0.0.1"}) {
         const auto refused = fail(one.at(host), get(), trusting(authority.ca_file()));
         EXPECT_EQ(refused.failure(), exchange_failure::tls);
@@ -62,7 +66,9 @@ TEST_F(HttpTls, RefusesAnExpiredCertificate)
 
 TEST_F(HttpTls, RefusesAnUnusableCaFile)
 {
-    EXPECT_THROW(client(*origin::parse("https://localhost:1"), trusting(folder / "absent.pem")), exchange_error);
+    EXPECT_THROW(
+        client(*origin::parse("https://localhost:1"), trusting(folder / "absent.pem")), exchange_error
+    );
 }
 
 TEST_F(HttpTls, TellsPlainTextWhatIsExpected)
@@ -97,18 +103,26 @@ TEST_F(HttpTls, ReloadsItsCertificateWithoutDroppingConnections)
     running_server one([&](server_settings& settings) { settings.tls = files; });
     client kept(one.at("localhost"), trusting(authority.ca_file()));
     lane own("http-client");
-    const auto send = [&] { return asio::co_spawn(own.context(), kept.send(get()), asio::use_future).get().status; };
+    const auto send = [&] {
+        return asio::co_spawn(own.context(), kept.send(get()), asio::use_future).get().status;
+    };
     EXPECT_EQ(send(), 200);
 
     const auto replaced = stranger.issue("server", "DNS:localhost,IP:127.0.0.1");
-    std::filesystem::copy_file(replaced.cert_file, files.cert_file, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(
+        replaced.cert_file, files.cert_file, std::filesystem::copy_options::overwrite_existing
+    );
     EXPECT_THROW(one.listener->reload_tls(), error) << "certificate and key do not fit: nothing changes";
     EXPECT_EQ(ask(one.at("localhost"), get(), trusting(authority.ca_file())).status, 200);
 
-    std::filesystem::copy_file(replaced.key_file, files.key_file, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(
+        replaced.key_file, files.key_file, std::filesystem::copy_options::overwrite_existing
+    );
     one.listener->reload_tls();
     EXPECT_EQ(ask(one.at("localhost"), get(), trusting(stranger.ca_file())).status, 200);
-    EXPECT_EQ(fail(one.at("localhost"), get(), trusting(authority.ca_file())).failure(), exchange_failure::tls);
+    EXPECT_EQ(
+        fail(one.at("localhost"), get(), trusting(authority.ca_file())).failure(), exchange_failure::tls
+    );
     EXPECT_EQ(send(), 200) << "the connection from before";
     EXPECT_EQ(one.sessions(), 1U);
     own.join();

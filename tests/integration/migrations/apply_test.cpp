@@ -1,6 +1,5 @@
-#include "stack.hpp"
-
 #include "scratch_folder.hpp"
+#include "stack.hpp"
 
 #include <leasehold/base/error.hpp>
 #include <leasehold/migrations/apply.hpp>
@@ -34,7 +33,10 @@ private:
 class Apply : public ::testing::TestWithParam<int>
 {
 protected:
-    [[nodiscard]] std::unique_ptr<database::session> owner() const { return database::connect(database_.endpoint()); }
+    [[nodiscard]] std::unique_ptr<database::session> owner() const
+    {
+        return database::connect(database_.endpoint());
+    }
     [[nodiscard]] applied apply(const chain& ours) const
     {
         const auto session = owner();
@@ -44,7 +46,9 @@ protected:
     }
     [[nodiscard]] std::int64_t count(const std::string& sql) const
     {
-        return std::stoll(database::connect(database_.superuser_endpoint())->run_plain_rows(sql).at(0)[0].value());
+        return std::stoll(
+            database::connect(database_.superuser_endpoint())->run_plain_rows(sql).at(0)[0].value()
+        );
     }
     template <class Work>
     static std::string code_of(Work&& work)
@@ -71,7 +75,8 @@ TEST_P(Apply, BringsAnEmptyDatabaseToTheNewestAndThenDoesNothing)
     EXPECT_EQ(first.checksum, tenant_chain().checksum());
 
     const auto applied_at = "select extract(epoch from max(applied_at)) * 1000000 from public.schema_version";
-    const auto before = database::connect(database_.superuser_endpoint())->run_plain_rows(applied_at).at(0)[0];
+    const auto before =
+        database::connect(database_.superuser_endpoint())->run_plain_rows(applied_at).at(0)[0];
     const auto second = apply(tenant_chain());
     EXPECT_EQ(second.files, 0);
     EXPECT_EQ(second.version_before, first.version_after);
@@ -90,7 +95,10 @@ TEST_P(Apply, WritesEveryVersionRow)
         EXPECT_EQ(rows[i].checksum, tenant_chain().files()[i].checksum);
     }
     EXPECT_EQ(chain_checksum(rows), tenant_chain().checksum());
-    EXPECT_EQ(count("select count(*) from public.schema_version where applied_by = 'test'"), static_cast<std::int64_t>(rows.size()));
+    EXPECT_EQ(
+        count("select count(*) from public.schema_version where applied_by = 'test'"),
+        static_cast<std::int64_t>(rows.size())
+    );
 }
 
 TEST_P(Apply, AFailingFileLeavesNothingOfItsRun)
@@ -146,9 +154,7 @@ TEST_P(Apply, ADatabaseThatIsAheadIsRefused)
     const auto shorter = files.make();
     files.write("0002_create_b.sql", "create table b (n integer);");
     (void)apply(files.make());
-    EXPECT_EQ(
-        code_of([&] { (void)apply(shorter); }).substr(0, 13), "schema_ahead:"
-    );
+    EXPECT_EQ(code_of([&] { (void)apply(shorter); }).substr(0, 13), "schema_ahead:");
 }
 
 TEST_P(Apply, AnotherDatabaseThanExpectedIsNotTouched)
@@ -157,18 +163,25 @@ TEST_P(Apply, AnotherDatabaseThanExpectedIsNotTouched)
     apply_settings how;
     how.applied_by = "test";
     how.expected_database = "t_aaaaaaaaaa_1";
-    EXPECT_EQ(code_of([&] { apply_chain(*session, tenant_chain(), how); }).substr(0, 18), "placement_mismatch");
+    EXPECT_EQ(
+        code_of([&] { apply_chain(*session, tenant_chain(), how); }).substr(0, 18), "placement_mismatch"
+    );
     how.expected_database = database_.name();
     how.expected_marker = "leasehold/1 someone";
-    EXPECT_EQ(code_of([&] { apply_chain(*session, tenant_chain(), how); }).substr(0, 18), "placement_mismatch");
+    EXPECT_EQ(
+        code_of([&] { apply_chain(*session, tenant_chain(), how); }).substr(0, 18), "placement_mismatch"
+    );
     EXPECT_EQ(count("select count(*) from pg_class where relname = 'schema_version'"), 0);
 
     database::connect(database_.superuser_endpoint())
         ->run_plain("comment on database " + database_.name() + " is 'leasehold/1 someone'");
-    EXPECT_EQ(apply_chain(*session, tenant_chain(), how).files, static_cast<int>(tenant_chain().files().size()));
+    EXPECT_EQ(
+        apply_chain(*session, tenant_chain(), how).files, static_cast<int>(tenant_chain().files().size())
+    );
 }
 
-// Two engines at once on one database: the version table's lock lets one in after the other, and neither applies twice.
+// Two engines at once on one database: the version table's lock lets one in after the other, and neither
+// applies twice.
 TEST_P(Apply, WaitsForTheLockOnItsVersionTableAndThenFindsNothingToDo)
 {
     (void)apply(tenant_chain());

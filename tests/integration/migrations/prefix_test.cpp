@@ -16,8 +16,8 @@ namespace {
 using test::scratch_database;
 using test::the_stack;
 
-// Every relation, type, routine and schema of a database that PostgreSQL did not bring, from the catalog. Indexes, sequences,
-// row types and array types follow their table.
+// Every relation, type, routine and schema of a database that PostgreSQL did not bring, from the catalog.
+// Indexes, sequences, row types and array types follow their table.
 constexpr const char* objects = R"(
     select 'relation' as kind, c.relname::text as name, n.nspname::text as schema
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -45,13 +45,17 @@ partition partition_of(const std::string& name)
     return partition::tenant;
 }
 
-// The roles that the registry's and the shared chain grant to; of the whole server, made by whoever comes first.
+// The roles that the registry's and the shared chain grant to; of the whole server, made by whoever comes
+// first.
 void make_service_roles(const test::stack_server& server)
 {
     const auto session = database::connect(server.superuser_endpoint());
-    for (const char* role : {"leasehold_registry_control", "leasehold_registry_router", "leasehold_registry_migrate"}) {
+    for (const char* role :
+         {"leasehold_registry_control", "leasehold_registry_router", "leasehold_registry_migrate"}) {
         session->run_plain(fmt::format(
-            "do $$ begin create role {} nologin; exception when duplicate_object or unique_violation then null; end $$", role
+            "do $$ begin create role {} nologin; exception when duplicate_object or unique_violation then "
+            "null; end $$",
+            role
         ));
     }
 }
@@ -105,7 +109,8 @@ TEST_P(Prefix, G16_AllThreeLiveInOneDatabaseAndNoForeignKeyCrosses)
     EXPECT_GT(keys[partition::registry], 0);
     EXPECT_GT(keys[partition::tenant], 0);
     for (const auto* one : {&registry_chain(), &shared_chain(), &tenant_chain()}) {
-        EXPECT_EQ(chain_checksum(load_version_rows(*session, one->which())), one->checksum()) << to_text(one->which());
+        EXPECT_EQ(chain_checksum(load_version_rows(*session, one->which())), one->checksum())
+            << to_text(one->which());
     }
 }
 
@@ -122,7 +127,8 @@ TEST(Collapsed, G16_ThreeChainsInOneDatabaseByTheMigrateLogin)
 
     EXPECT_EQ(made.rows("select count(*) from public.registry_tenant where state = 'active'").at(0)[0], "1");
     EXPECT_EQ(
-        made.rows("select checksum from public.registry_schema_state where chain = 'tenant'").at(0)[0], tenant_chain().checksum()
+        made.rows("select checksum from public.registry_schema_state where chain = 'tenant'").at(0)[0],
+        tenant_chain().checksum()
     );
 }
 

@@ -24,7 +24,7 @@ int memory_file(const std::string& content)
     return made;
 }
 
-} // namespace
+}  // namespace
 
 command::command(const std::vector<std::string>& arguments, const std::string& input)
     : output_(memory_file(""))
@@ -87,4 +87,4 @@ std::string command::output() const
     return all;
 }
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

@@ -16,7 +16,7 @@ public:
     command& operator=(const command&) = delete;
     ~command();
 
-    void interrupt() const; // SIGINT, as ^C
+    void interrupt() const;  // SIGINT, as ^C
     // Its exit status; a signal is 128 and its number. After `limit` it is ended, and the status is -1.
     int wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
     [[nodiscard]] std::string output() const;
@@ -27,4 +27,4 @@ private:
     int status_ = -1;
 };
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

@@ -47,7 +47,7 @@ protected:
         made.login.password = database.password();
         made.login.ca_file = database.server().ca_file;
         made.limits.max_servers = 8;
-        made.limits.checkout = 60s; // a machine under load is not what is looked at
+        made.limits.checkout = 60s;  // a machine under load is not what is looked at
         return made;
     }
 
@@ -104,7 +104,7 @@ TEST_P(RelayPostgresql, PgbenchRunsCleanInEveryMode)
 {
     make_bench_tables("acme");
     for (const std::string mode : {"simple", "extended", "prepared"}) {
-        const std::string clients = mode == "prepared" ? "8" : "20"; // a prepared client keeps its server
+        const std::string clients = mode == "prepared" ? "8" : "20";  // a prepared client keeps its server
         command run(
             {tool("pgbench"), "-n", "-M", mode, "-c", clients, "-j", "2", "-t", "50", shim_.uri("acme")}
         );
@@ -182,7 +182,7 @@ TEST_P(RelayPostgresql, SettingsOfOneClientAreNotThoseOfAnother)
     );
     EXPECT_EQ(berlin.wait(), 0);
     EXPECT_EQ(berlin.output(), "Europe/Berlin\none\n");
-    EXPECT_NE(psql("acme", "show timezone"), "Europe/Berlin"); // on the same server connection
+    EXPECT_NE(psql("acme", "show timezone"), "Europe/Berlin");  // on the same server connection
     EXPECT_EQ(shim_.logins(), 1U);
     command wrong(
         {"/usr/bin/env", "PGTZ=Nowhere/At_All", tool("psql"), "-XAtq", shim_.uri("acme")}, "select 1;"
@@ -219,7 +219,7 @@ TEST_P(RelayPostgresql, CancelEndsTheQueryAndOnlyThat)
     };
     ASSERT_TRUE(leasehold::test::eventually(is_running));
     sleeps.interrupt();
-    EXPECT_EQ(sleeps.wait(10s), 3); // psql's own status for an interrupted script
+    EXPECT_EQ(sleeps.wait(10s), 3);  // psql's own status for an interrupted script
     EXPECT_NE(sleeps.output().find("canceling statement due to user request"), std::string::npos)
         << sleeps.output();
     EXPECT_EQ(other.wait(10s), 0);
@@ -274,7 +274,7 @@ TEST_P(RelayPostgresql, AClientThatVanishesLeavesNothingRunning)
                        "'active' and pid <> pg_backend_pid() and datname = current_database()"
                    ) == "1";
         }));
-    } // SIGKILL
+    }  // SIGKILL
     EXPECT_TRUE(leasehold::test::eventually([&] {
         return direct(
                    acme_,
@@ -283,7 +283,7 @@ TEST_P(RelayPostgresql, AClientThatVanishesLeavesNothingRunning)
                ) == "0";
     }));
     EXPECT_EQ(psql("acme", "select 'served'"), "served");
-    EXPECT_EQ(shim_.logins(), 1U); // by the same connection
+    EXPECT_EQ(shim_.logins(), 1U);  // by the same connection
 }
 
 TEST_P(RelayPostgresql, LeasesAreReplacedUnderTrafficWithoutAnError)
@@ -342,5 +342,5 @@ INSTANTIATE_TEST_SUITE_P(Versions, RelayPostgresql, ::testing::Values(15, 17), [
     return "PostgreSQL" + std::to_string(param.param);
 });
 
-} // namespace
-} // namespace leasehold::router::relay::test
+}  // namespace
+}  // namespace leasehold::router::relay::test

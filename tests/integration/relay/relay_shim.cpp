@@ -48,7 +48,7 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at)
     return value;
 }
 
-} // namespace
+}  // namespace
 
 relay_shim::relay_shim(
     std::map<std::string, shim_tenant> tenants,
@@ -157,7 +157,7 @@ void relay_shim::send_cancel(
             if (tenant.login.port != port) continue;
             try {
                 cancel_at(tenant.login, pid, key);
-            } catch (const std::exception&) { // it counts as answered
+            } catch (const std::exception&) {  // it counts as answered
             }
             break;
         }
@@ -263,4 +263,4 @@ void relay_shim::admit_one(int descriptor)
     }
 }
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

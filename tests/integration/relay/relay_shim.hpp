@@ -86,4 +86,4 @@ private:
     std::thread acceptor_;
 };
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

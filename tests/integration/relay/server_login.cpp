@@ -50,7 +50,7 @@ public:
         if (count != static_cast<long>(bytes.size()))
             throw std::runtime_error("the server does not take the login");
     }
-    std::string receive() // empty at the end
+    std::string receive()  // empty at the end
     {
         std::array<char, 8192> buffer{};
         const auto count = socket_.tls() != nullptr
@@ -115,7 +115,7 @@ authenticate(wire::scram_client& scram, const wire::server_event& event, const s
     }
 }
 
-} // namespace
+}  // namespace
 
 verified_server log_in_to(const login_facts& where)
 {
@@ -183,4 +183,4 @@ void cancel_at(const login_facts& where, wire::server_pid pid, const wire::serve
     }
 }
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

@@ -25,4 +25,4 @@ verified_server log_in_to(const login_facts& where);
 // The same way to the same place: CancelRequest, then the end of the stream.
 void cancel_at(const login_facts& where, wire::server_pid pid, const wire::server_key& key);
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

@@ -77,7 +77,7 @@ TEST(RouterGateway, StatementsOfOneCallCommitTogether)
         EXPECT_EQ(refused.sqlstate(), "23505");
         EXPECT_EQ(refused.kind(), error_kind::conflict);
     }
-    EXPECT_EQ(count(s.acme), "3"); // nothing of it
+    EXPECT_EQ(count(s.acme), "3");  // nothing of it
     EXPECT_EQ(count(s.globex), "1");
 }
 
@@ -108,5 +108,5 @@ TEST(RouterGateway, TellsTheDirectoryAndRefusesASuspendedTenant)
     );
 }
 
-} // namespace
-} // namespace leasehold::router::test
+}  // namespace
+}  // namespace leasehold::router::test

@@ -59,7 +59,7 @@ TEST(RouterHostile, W18_AThousandSilentSocketsHoldUpNobody)
     router_stage s;
     s.values.router.clients.login_timeout = 3s;
     s.start();
-    ASSERT_EQ(sqlstate_of_login(s.client(s.acme)), ""); // the pool is warm
+    ASSERT_EQ(sqlstate_of_login(s.client(s.acme)), "");  // the pool is warm
     const auto before = resident_bytes();
     std::list<raw_client> silent;
     // Also from the very address the others come from.
@@ -88,7 +88,7 @@ TEST(RouterHostile, W18_LengthsOfTwoGigabytesAreRefusedBeforeAnythingIsAllocated
 
     raw_client second(s.socket_path());
     second.send(startup(s.acme.key.user(), "acme"));
-    second.send("p" + huge); // as SASLInitialResponse
+    second.send("p" + huge);  // as SASLInitialResponse
     EXPECT_NE(second.read_all(5s).find("08P01"), std::string::npos);
     EXPECT_TRUE(second.is_closed());
     EXPECT_LT(resident_bytes(), before + (std::size_t{64} << 20U));
@@ -103,7 +103,7 @@ TEST(RouterHostile, W18_OneByteAtATimeIsReadAndEndsAtTheDeadline)
     raw_client slow(s.socket_path());
     const auto packet = startup("nobody", "nothing");
     for (const char byte : packet) slow.send({&byte, 1});
-    EXPECT_EQ(slow.read_all(500ms).substr(0, 1), "R"); // asked for a password like everybody
+    EXPECT_EQ(slow.read_all(500ms).substr(0, 1), "R");  // asked for a password like everybody
     EXPECT_FALSE(slow.is_closed());
     const auto began = clock::now();
     slow.read_all(10s);
@@ -150,5 +150,5 @@ TEST(RouterHostile, BytesBetweenSslRequestAndHandshakeEndTheConnection)
     EXPECT_TRUE(injector.is_closed());
 }
 
-} // namespace
-} // namespace leasehold::router::test
+}  // namespace
+}  // namespace leasehold::router::test

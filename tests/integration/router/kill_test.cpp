@@ -56,7 +56,7 @@ TEST(RouterKill, W10_SuspendCutsARunningQueryAndResumeServesAgain)
     EXPECT_LT(query.at - committed, 1s);
     EXPECT_NE(sqlstate_of(*idle, "select 1"), "");
     s.wait_applied();
-    EXPECT_EQ(s.backends_of(s.acme), 0); // acknowledged means done
+    EXPECT_EQ(s.backends_of(s.acme), 0);  // acknowledged means done
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "57P03");
     EXPECT_EQ(first_text(*other, "select text from notes"), "globex");
 
@@ -115,10 +115,10 @@ TEST(RouterKill, W10_ARevokedKeyLosesItsSessionsAndNobodyElseDoes)
     EXPECT_NE(told.find("code=session_revoked"), std::string::npos) << told;
     EXPECT_LT(query.at - committed, 1s);
     s.wait_applied();
-    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000"); // its holder is told
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000");  // its holder is told
     EXPECT_EQ(first_text(*other, "select text from notes"), "acme");
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme, second)), "");
 }
 
-} // namespace
-} // namespace leasehold::router::test
+}  // namespace
+}  // namespace leasehold::router::test

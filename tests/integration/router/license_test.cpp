@@ -119,5 +119,5 @@ TEST(RouterLicense, W6_CollapsedModeNeedsNoneAndKnowsOneTenant)
     EXPECT_EQ(sqlstate_of_login(where), "3D000");
 }
 
-} // namespace
-} // namespace leasehold::router::test
+}  // namespace
+}  // namespace leasehold::router::test

@@ -42,7 +42,7 @@ TEST(RouterLogin, TheWholeKeyMayComeAsClearTextInsideTls)
     const auto session = database::connect(where);
     EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
     where.password = secret<std::string>(s.globex.key.text);
-    EXPECT_EQ(sqlstate_of_login(where), "3D000"); // globex's key, acme's database
+    EXPECT_EQ(sqlstate_of_login(where), "3D000");  // globex's key, acme's database
 }
 
 TEST(RouterLogin, ATicketOpensOnePlatformSession)
@@ -138,5 +138,5 @@ TEST(RouterLogin, ATlsListenerTakesNoClearText)
     EXPECT_EQ(sqlstate_of_login(where), "");
 }
 
-} // namespace
-} // namespace leasehold::router::test
+}  // namespace
+}  // namespace leasehold::router::test

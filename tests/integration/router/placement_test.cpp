@@ -28,7 +28,7 @@ TEST(RouterPlacement, W9_AnotherTenantsDatabaseIsNotServed)
 {
     router_stage s;
     s.start();
-    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), ""); // before
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "");  // before
     point_at_globex(s);
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "58000");
     EXPECT_TRUE(eventually([&] { return s.audited("placement.mismatch") == 1; }));
@@ -113,5 +113,5 @@ TEST(RouterPlacement, W9_ALeaseThatAltersItselfIsReplaced)
     EXPECT_EQ(s.audited("placement.mismatch"), 0);
 }
 
-} // namespace
-} // namespace leasehold::router::test
+}  // namespace
+}  // namespace leasehold::router::test

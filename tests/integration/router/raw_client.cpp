@@ -29,7 +29,7 @@ const sockaddr* as_any(const Address& at)
     return static_cast<const sockaddr*>(static_cast<const void*>(&at));
 }
 
-} // namespace
+}  // namespace
 
 raw_client::raw_client(const std::string& unix_path)
     : descriptor_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
@@ -94,4 +94,4 @@ std::string raw_client::read_all(std::chrono::milliseconds patience)
     }
 }
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

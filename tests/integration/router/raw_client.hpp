@@ -14,14 +14,14 @@ public:
     explicit raw_client(const std::string& unix_path);
     raw_client(
         std::uint16_t port, const std::string& from = "127.0.0.1"
-    ); // another loopback address as source
+    );  // another loopback address as source
     ~raw_client();
     raw_client(raw_client&& other) noexcept;
     raw_client& operator=(raw_client&&) = delete;
     raw_client(const raw_client&) = delete;
     raw_client& operator=(const raw_client&) = delete;
 
-    void send(std::string_view bytes) const; // what cannot be sent any more is nobody's
+    void send(std::string_view bytes) const;  // what cannot be sent any more is nobody's
     void end_sending() const;
     // What came until the peer closed, or until `patience` was over (then is_closed() is false).
     std::string read_all(std::chrono::milliseconds patience);
@@ -32,4 +32,4 @@ private:
     bool is_closed_ = false;
 };
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

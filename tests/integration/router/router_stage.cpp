@@ -270,4 +270,4 @@ std::string first_text(database::session& session, const std::string& sql)
     return session.run_plain_rows(sql).at(0)[0].value();
 }
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

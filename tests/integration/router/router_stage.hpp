@@ -20,7 +20,7 @@ namespace leasehold::router::test {
 struct test_key
 {
     key_id id;
-    std::string text; // the whole key: the password
+    std::string text;  // the whole key: the password
     [[nodiscard]] std::string user() const { return to_base62(id.value()); }
 };
 
@@ -30,7 +30,7 @@ struct test_tenant
     std::string slug;
     std::string tid;
     std::string database;
-    test_key key; // role write
+    test_key key;  // role write
 };
 
 // A real router between a registry, a broker (behind a fault proxy) and a PostgreSQL server, with two tenants
@@ -92,7 +92,7 @@ private:
 // What connect() or the query came to: the SQLSTATE, "" when it went well.
 std::string sqlstate_of_login(const database::endpoint& where);
 std::string sqlstate_of(database::session& session, const std::string& sql);
-std::string error_of_login(const database::endpoint& where); // its whole text
+std::string error_of_login(const database::endpoint& where);  // its whole text
 std::string first_text(database::session& session, const std::string& sql);
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

@@ -73,4 +73,4 @@ std::vector<database::row> scratch_registry::rows(const std::string& sql)
     return session_->run_plain_rows(sql);
 }
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

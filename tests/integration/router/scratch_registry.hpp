@@ -39,4 +39,4 @@ private:
     installation_id installation_;
 };
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

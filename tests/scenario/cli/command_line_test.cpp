@@ -19,7 +19,11 @@ bool contains(const std::string& text, const std::string& part)
     return text.find(part) != std::string::npos;
 }
 
-void write(const std::filesystem::path& file, const std::string& text, std::filesystem::perms mode = std::filesystem::perms::owner_read)
+void write(
+    const std::filesystem::path& file,
+    const std::string& text,
+    std::filesystem::perms mode = std::filesystem::perms::owner_read
+)
 {
     std::ofstream(file) << text;
     std::filesystem::permissions(file, mode);
@@ -49,7 +53,9 @@ TEST(CommandLine, ReferenceIsTheExampleFile)
 {
     const auto how = leasehold({"config", "reference"});
     EXPECT_EQ(how.exit_code, 0);
-    EXPECT_EQ(how.out, load_file(std::filesystem::path(LEASEHOLD_SOURCE_FOLDER) / "deploy/leasehold.example.yaml"));
+    EXPECT_EQ(
+        how.out, load_file(std::filesystem::path(LEASEHOLD_SOURCE_FOLDER) / "deploy/leasehold.example.yaml")
+    );
 }
 
 TEST(CommandLine, AWrongConfigurationIsRefusedWithEveryProblem)
@@ -74,7 +80,11 @@ TEST(CommandLine, SecretsAreReferencesOnly)
     const scratch_folder folder;
     write(folder / "leasehold.yaml", "log: { level: info }\n");
     const auto token = leasehold(
-        {"provision-bootstrap", "--config", (folder / "leasehold.yaml").string(), "--bao-token", "s.secretsecret"}
+        {"provision-bootstrap",
+         "--config",
+         (folder / "leasehold.yaml").string(),
+         "--bao-token",
+         "s.secretsecret"}
     );
     EXPECT_EQ(token.exit_code, 2);
     EXPECT_TRUE(contains(token.err, "secret_on_command_line")) << token.err;
@@ -87,9 +97,12 @@ TEST(CommandLine, SecretsAreReferencesOnly)
 
     // The positive control: a reference is taken, and what fails then is the connection.
     write(folder / "key", key_text);
-    const auto reference = leasehold({"whoami", "--server", "http://127.0.0.1:1", "--key", "file:" + (folder / "key").string()});
+    const auto reference =
+        leasehold({"whoami", "--server", "http://127.0.0.1:1", "--key", "file:" + (folder / "key").string()});
     EXPECT_EQ(reference.exit_code, 69) << reference.err;
-    const auto variable = leasehold({"whoami", "--server", "http://127.0.0.1:1", "--key", "env:MY_KEY"}, {{"MY_KEY", key_text}});
+    const auto variable = leasehold(
+        {"whoami", "--server", "http://127.0.0.1:1", "--key", "env:MY_KEY"}, {{"MY_KEY", key_text}}
+    );
     EXPECT_EQ(variable.exit_code, 69) << variable.err;
 }
 
@@ -98,7 +111,8 @@ TEST(CommandLine, PlainHttpStaysOnLoopback)
     const auto beyond = leasehold({"whoami", "--server", "http://192.0.2.1"}, {{"LEASEHOLD_KEY", key_text}});
     EXPECT_EQ(beyond.exit_code, 2);
     EXPECT_TRUE(contains(beyond.err, "server_not_https")) << beyond.err;
-    const auto loopback = leasehold({"whoami", "--server", "http://localhost:1"}, {{"LEASEHOLD_KEY", key_text}});
+    const auto loopback =
+        leasehold({"whoami", "--server", "http://localhost:1"}, {{"LEASEHOLD_KEY", key_text}});
     EXPECT_EQ(loopback.exit_code, 69) << loopback.err;
 }
 
@@ -110,7 +124,10 @@ TEST(CommandLine, GeneratesAKeyOnceAndNeverOverAFile)
     ASSERT_EQ(made.exit_code, 0) << made.err;
     const auto text = load_secret_line(file);
     EXPECT_TRUE(credential::parse(text.reveal()).has_value());
-    EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    EXPECT_EQ(
+        std::filesystem::status(file).permissions(),
+        std::filesystem::perms::owner_read | std::filesystem::perms::owner_write
+    );
     const auto again = leasehold({"key", "generate", "--out", file.string()});
     EXPECT_EQ(again.exit_code, 73);
     EXPECT_TRUE(contains(again.err, "file_exists")) << again.err;
@@ -120,12 +137,23 @@ TEST(CommandLine, IssuesADevelopmentLicenseThatOnlyDevelopmentAccepts)
 {
     const scratch_folder folder;
     const auto source = std::filesystem::path(LEASEHOLD_SOURCE_FOLDER);
-    write(folder / "claims.json", R"({"iss":"leasehold","aud":"leasehold","jti":"T1","sub":"test","iat":1700000000,
-        "nbf":1700000000,"exp":4000000000,"tier":"MULTITENANT_SAAS","max_tenants":3})");
+    write(
+        folder / "claims.json",
+        R"({"iss":"leasehold","aud":"leasehold","jti":"T1","sub":"test","iat":1700000000,
+        "nbf":1700000000,"exp":4000000000,"tier":"MULTITENANT_SAAS","max_tenants":3})"
+    );
     write(folder / "leasehold.yaml", "registry: { hosts: [127.0.0.1:1], ca_file: \"\" }\n");
     const auto license = (folder / "license.jws").string();
-    const auto issued = leasehold({"license", "issue", "--key", (source / "deploy/dev/license-key.pem").string(), "--claims",
-                                   (folder / "claims.json").string(), "--out", license});
+    const auto issued = leasehold(
+        {"license",
+         "issue",
+         "--key",
+         (source / "deploy/dev/license-key.pem").string(),
+         "--claims",
+         (folder / "claims.json").string(),
+         "--out",
+         license}
+    );
     ASSERT_EQ(issued.exit_code, 0) << issued.err;
     const auto config = (folder / "leasehold.yaml").string();
     const auto accepted = leasehold({"license", "show", license, "--dev", "--json", "--config", config});

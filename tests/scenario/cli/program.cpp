@@ -2,21 +2,22 @@
 
 #include <leasehold/base/file.hpp>
 
+#include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <spawn.h>
+#include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <fstream>
-#include <stdexcept>
 
 extern char** environ;
 
 namespace leasehold::test {
 
 program::program(
-    const std::filesystem::path& binary, std::vector<std::string> arguments, std::map<std::string, std::string> variables,
+    const std::filesystem::path& binary,
+    std::vector<std::string> arguments,
+    std::map<std::string, std::string> variables,
     const std::string& input
 )
 {
@@ -81,7 +82,9 @@ ended program::wait()
     return how;
 }
 
-ended leasehold(std::vector<std::string> arguments, std::map<std::string, std::string> variables, const std::string& input)
+ended leasehold(
+    std::vector<std::string> arguments, std::map<std::string, std::string> variables, const std::string& input
+)
 {
     return program(LEASEHOLD_BINARY, std::move(arguments), std::move(variables), input).wait();
 }

@@ -2,11 +2,10 @@
 
 #include "scratch_folder.hpp"
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace leasehold::test {
@@ -18,12 +17,17 @@ struct ended
     std::string err;
 };
 
-// A program as its users run it: a process with pipes for nobody, its output in files. Gone at the end, whatever happens.
+// A program as its users run it: a process with pipes for nobody, its output in files. Gone at the end,
+// whatever happens.
 class program
 {
 public:
-    program(const std::filesystem::path& binary, std::vector<std::string> arguments,
-            std::map<std::string, std::string> variables = {}, const std::string& input = {});
+    program(
+        const std::filesystem::path& binary,
+        std::vector<std::string> arguments,
+        std::map<std::string, std::string> variables = {},
+        const std::string& input = {}
+    );
     ~program();
     program(const program&) = delete;
     program& operator=(const program&) = delete;
@@ -42,6 +46,10 @@ private:
 };
 
 // `leasehold` of this build, to its end.
-ended leasehold(std::vector<std::string> arguments, std::map<std::string, std::string> variables = {}, const std::string& input = {});
+ended leasehold(
+    std::vector<std::string> arguments,
+    std::map<std::string, std::string> variables = {},
+    const std::string& input = {}
+);
 
 }  // namespace leasehold::test

@@ -33,7 +33,10 @@ TEST(Line, H17_NoSecretIsInALogOrACommandLine)
     EXPECT_EQ(run_shell("grep -c lh_api_ " + demo + "/owner-key").output, "1\n");
     EXPECT_EQ(run_shell("grep -rlE 'lh_(api|enr|host)_[0-9A-Za-z]{22}_' " + demo + "/log").output, "");
     EXPECT_EQ(
-        run_shell("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -E '^lh_(api|enr|host)_[0-9A-Za-z]{22}_'").output, ""
+        run_shell("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -E "
+                  "'^lh_(api|enr|host)_[0-9A-Za-z]{22}_'")
+            .output,
+        ""
     );
 }
 
@@ -44,10 +47,12 @@ TEST(Line, AKeyOfOneTenantIsRefusedForAnotherAndWorksForItsOwn)
     const auto folder = acme.dsn_file.substr(0, acme.dsn_file.rfind('/'));
     const auto with_acme = [&](const std::string& path) {
         return run_shell(
-            "curl -s -o /dev/null -w '%{http_code}' --cacert " + the_line().at("ca_file").get<std::string>() +
-            " -H @<(printf 'Authorization: Bearer %s' \"$(cat " + folder + "/acme.key)\") " +
-            the_line().at("api_url").get<std::string>() + path
-        ).output;
+                   "curl -s -o /dev/null -w '%{http_code}' --cacert " +
+                   the_line().at("ca_file").get<std::string>() +
+                   " -H @<(printf 'Authorization: Bearer %s' \"$(cat " + folder + "/acme.key)\") " +
+                   the_line().at("api_url").get<std::string>() + path
+        )
+            .output;
     };
     std::string acme_id;
     std::string globex_id;

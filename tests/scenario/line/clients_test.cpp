@@ -15,7 +15,8 @@ TEST(Clients, PsqlReadsAndWritesItsOwnTenantOnBothVersions)
 {
     for (const std::string slug : {"acme", "globex"}) {
         const auto where = tenant(slug);
-        const auto psql = client_program(where.server, "psql") + " -X -q -A -t -v ON_ERROR_STOP=1 '" + where.uri + "'";
+        const auto psql =
+            client_program(where.server, "psql") + " -X -q -A -t -v ON_ERROR_STOP=1 '" + where.uri + "'";
         const auto done = run_shell(
             psql + " -c \"insert into tags (name) values ('by psql')\" -c 'select current_database()' "
                    "-c \"delete from tags where name = 'by psql' returning 'gone'\""
@@ -31,11 +32,13 @@ TEST(Clients, PgbenchRunsInAllThreeModes)
     const auto where = tenant("acme");
     for (const std::string mode : {"simple", "extended", "prepared"}) {
         const auto done = run_shell(
-            "echo 'select :client_id;' > /tmp/leasehold-line.sql; " + client_program(where.server, "pgbench") +
-            " -n -M " + mode + " -c 4 -j 2 -t 200 -f /tmp/leasehold-line.sql '" + where.uri + "'"
+            "echo 'select :client_id;' > /tmp/leasehold-line.sql; " +
+            client_program(where.server, "pgbench") + " -n -M " + mode +
+            " -c 4 -j 2 -t 200 -f /tmp/leasehold-line.sql '" + where.uri + "'"
         );
         EXPECT_EQ(done.exit_code, 0) << done.output;
-        EXPECT_NE(done.output.find("number of transactions actually processed: 800/800"), std::string::npos) << done.output;
+        EXPECT_NE(done.output.find("number of transactions actually processed: 800/800"), std::string::npos)
+            << done.output;
         EXPECT_NE(done.output.find("number of failed transactions: 0"), std::string::npos) << done.output;
     }
 }
@@ -76,7 +79,9 @@ TEST(Clients, Asyncpg)
 
 TEST(Clients, NodePostgres)
 {
-    run_driver("node " + drivers + "/node/cases.js " + tenant("acme").dsn_file + " " + tools + "/node/node_modules");
+    run_driver(
+        "node " + drivers + "/node/cases.js " + tenant("acme").dsn_file + " " + tools + "/node/node_modules"
+    );
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// kill -9 of `leasehold serve` while a tenant is being created: the operation ends all the same, and nothing is left behind.
+// kill -9 of `leasehold serve` while a tenant is being created: the operation ends all the same, and nothing
+// is left behind.
 #include "the_line.hpp"
 
 #include <gtest/gtest.h>
@@ -7,8 +8,8 @@
 #include <fcntl.h>
 #include <fstream>
 #include <sstream>
-#include <thread>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace leasehold::test {
@@ -90,16 +91,17 @@ nlohmann::json operation(const std::string& id)
     return nlohmann::json::parse(shown.output);
 }
 
-// As if the minute had passed after which a silent process counts as dead, and the half of it for which a worker holds an
-// operation: what waits for the killed process's acknowledgement and lease goes on at once.
+// As if the minute had passed after which a silent process counts as dead, and the half of it for which a
+// worker holds an operation: what waits for the killed process's acknowledgement and lease goes on at once.
 void let_time_pass()
 {
     for (const auto& server : the_line().at("servers")) {
         if (server.at("name") != "registry") continue;
         const auto done = run_shell(
-            "/usr/lib/postgresql/15/bin/psql -X -q -h " + server.at("socket_dir").get<std::string>() + " -p " +
-            std::to_string(server.at("port").get<int>()) +
-            " -U postgres -d leasehold -c \"update registry_router set seen_at = seen_at - interval '2 minutes'\" "
+            "/usr/lib/postgresql/15/bin/psql -X -q -h " + server.at("socket_dir").get<std::string>() +
+            " -p " + std::to_string(server.at("port").get<int>()) +
+            " -U postgres -d leasehold -c \"update registry_router set seen_at = seen_at - interval '2 "
+            "minutes'\" "
             "-c \"update registry_operation set lease_until = now() where state = 'running'\""
         );
         ASSERT_EQ(done.exit_code, 0) << done.output;
@@ -125,7 +127,8 @@ TEST_P(KillDuringProvision, IsResumedAndItsDeletionLeavesNothing)
     ASSERT_EQ(begun.exit_code, 0) << begun.output;
     const auto id = nlohmann::json::parse(begun.output).at("id").get<std::string>();
 
-    // Killed as soon as the step is seen to have begun; where it was too fast for that, wherever the operation is then.
+    // Killed as soon as the step is seen to have begun; where it was too fast for that, wherever the
+    // operation is then.
     for (int i = 0; i < 200; ++i) {
         const auto now = operation(id);
         bool reached = now.value("state", "") == "succeeded";
@@ -145,24 +148,32 @@ TEST_P(KillDuringProvision, IsResumedAndItsDeletionLeavesNothing)
     }
     EXPECT_EQ(state, "succeeded") << operation(id).dump(2);
 
-    const auto shown = nlohmann::json::parse(run_leasehold("tenant show " + slug + " --json 2>/dev/null").output);
+    const auto shown =
+        nlohmann::json::parse(run_leasehold("tenant show " + slug + " --json 2>/dev/null").output);
     const auto tid = shown.at("tid").get<std::string>();
     // Exactly one database, and a positive control for the look that must find nothing below.
-    EXPECT_EQ(count_on("eu-1", "select count(*) from pg_database where datname like 't\\_" + tid + "\\_%'"), "1");
+    EXPECT_EQ(
+        count_on("eu-1", "select count(*) from pg_database where datname like 't\\_" + tid + "\\_%'"), "1"
+    );
     EXPECT_EQ(count_on("eu-1", "select count(*) > 0 from pg_roles where rolname like '%" + tid + "%'"), "t");
 
     const auto deleted = run_leasehold("tenant delete " + slug + " --confirm " + slug + " --grace 0s");
     EXPECT_EQ(deleted.exit_code, 0) << deleted.output;
     for (const std::string server : {"eu-1", "us-1"}) {
-        EXPECT_EQ(count_on(server, "select count(*) from pg_database where datname like '%" + tid + "%'"), "0");
+        EXPECT_EQ(
+            count_on(server, "select count(*) from pg_database where datname like '%" + tid + "%'"), "0"
+        );
         EXPECT_EQ(count_on(server, "select count(*) from pg_roles where rolname like '%" + tid + "%'"), "0");
     }
     EXPECT_NE(run_leasehold("tenant show " + slug).exit_code, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Steps, KillDuringProvision,
-    testing::Values("reserve", "create_database", "grant_rights", "broker_roles", "schema", "verify", "publish")
+    Steps,
+    KillDuringProvision,
+    testing::Values(
+        "reserve", "create_database", "grant_rights", "broker_roles", "schema", "verify", "publish"
+    )
 );
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <fstream>
 #include <regex>
 #include <stdexcept>
-
 #include <sys/wait.h>
 
 namespace leasehold::test {
@@ -48,8 +47,8 @@ tenant_of_line tenant(const std::string& slug)
         tenant_of_line found{slug, one.at("database"), one.at("server"), one.at("dsn_file"), {}};
         const auto folder = found.dsn_file.substr(0, found.dsn_file.rfind('/'));
         const auto dsn = first_line(found.dsn_file);
-        found.uri = std::regex_replace(dsn, std::regex("://([^:]+):[^@]+@"), "://$1@") + "&passfile=" + folder + "/" +
-                    slug + ".passfile";
+        found.uri = std::regex_replace(dsn, std::regex("://([^:]+):[^@]+@"), "://$1@") +
+                    "&passfile=" + folder + "/" + slug + ".passfile";
         return found;
     }
     throw std::runtime_error("no tenant " + slug);
@@ -63,7 +62,8 @@ finished run_shell(const std::string& command)
     if (pipe == nullptr) throw std::runtime_error("popen failed");
     finished done;
     std::array<char, 4096> buffer{};
-    while (const auto count = std::fread(buffer.data(), 1, buffer.size(), pipe)) done.output.append(buffer.data(), count);
+    while (const auto count = std::fread(buffer.data(), 1, buffer.size(), pipe))
+        done.output.append(buffer.data(), count);
     const int status = ::pclose(pipe);
     done.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return done;
@@ -81,8 +81,9 @@ std::string on_server(const tenant_of_line& where, const std::string& sql)
 {
     const auto& server = server_named(where.server);
     const auto done = run_shell(
-        client_program(where.server, "psql") + " -X -q -A -t -h " + server.at("socket_dir").get<std::string>() + " -p " +
-        std::to_string(server.at("port").get<int>()) + " -U postgres -d " + where.database + " -c \"" + sql + "\""
+        client_program(where.server, "psql") + " -X -q -A -t -h " +
+        server.at("socket_dir").get<std::string>() + " -p " + std::to_string(server.at("port").get<int>()) +
+        " -U postgres -d " + where.database + " -c \"" + sql + "\""
     );
     if (done.exit_code != 0) throw std::runtime_error(done.output);
     return done.output.substr(0, done.output.find_last_not_of('\n') + 1);
@@ -92,9 +93,9 @@ finished run_leasehold(const std::string& arguments)
 {
     const auto& facts = the_line();
     return run_shell(
-        "export LEASEHOLD_SERVER=" + facts.at("api_url").get<std::string>() + " LEASEHOLD_KEY=file:" +
-        facts.at("owner_key_file").get<std::string>() + " LEASEHOLD_CA=" + facts.at("ca_file").get<std::string>() + "; " +
-        LEASEHOLD_BINARY + " " + arguments
+        "export LEASEHOLD_SERVER=" + facts.at("api_url").get<std::string>() +
+        " LEASEHOLD_KEY=file:" + facts.at("owner_key_file").get<std::string>() +
+        " LEASEHOLD_CA=" + facts.at("ca_file").get<std::string>() + "; " + LEASEHOLD_BINARY + " " + arguments
     );
 }
 

@@ -6,7 +6,8 @@
 
 namespace leasehold::test {
 
-// The installation that the fixture `line_up` has brought up (tools/demo.py with this build's binary): its demo.json.
+// The installation that the fixture `line_up` has brought up (tools/demo.py with this build's binary): its
+// demo.json.
 const nlohmann::json& the_line();
 
 struct tenant_of_line

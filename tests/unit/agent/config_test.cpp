@@ -29,12 +29,15 @@ TEST(AgentConfig, ReadsEveryKey)
     const scratch_folder folder;
     const auto secret_text = token();
     const auto file = folder.write(
-        "agent.yaml", "server:   { url: https://agents.example.com, ca_file: /etc/ca.pem }\nsecurity:\n  enrollment_token: " +
-                          secret_text +
-                          "\n  state_dir: /var/lib/x\n"
-                          "host: { name: web-1, cluster_name: c, labels: { role: web } }\n"
-                          "spool: { max_bytes: 64MiB, segment: 2MiB, sync: 500ms }\n"
-                          "intervals: { inventory: 1h, packages: 2h }\n");
+        "agent.yaml",
+        "server:   { url: https://agents.example.com, ca_file: /etc/ca.pem }\nsecurity:\n  "
+        "enrollment_token: " +
+            secret_text +
+            "\n  state_dir: /var/lib/x\n"
+            "host: { name: web-1, cluster_name: c, labels: { role: web } }\n"
+            "spool: { max_bytes: 64MiB, segment: 2MiB, sync: 500ms }\n"
+            "intervals: { inventory: 1h, packages: 2h }\n"
+    );
     const auto config = load_agent_config(file);
     EXPECT_EQ(config.server.url, "https://agents.example.com");
     EXPECT_EQ(config.server.ca_file, "/etc/ca.pem");
@@ -52,10 +55,15 @@ TEST(AgentConfig, RefusesAFileWithTheTokenThatOthersMayRead)
 {
     const scratch_folder folder;
     const auto text = "server: {url: https://a}\nsecurity: {enrollment_token: " + token() + "}\n";
-    EXPECT_EQ(code_of([&] { load_agent_config(folder.write("a.yaml", text, 0644)); }), "config_world_readable");
+    EXPECT_EQ(
+        code_of([&] { load_agent_config(folder.write("a.yaml", text, 0644)); }), "config_world_readable"
+    );
     EXPECT_EQ(code_of([&] { load_agent_config(folder.write("b.yaml", text, 0640)); }), "none");
     // Without the token there is nothing to hide.
-    EXPECT_EQ(code_of([&] { load_agent_config(folder.write("c.yaml", "server: {url: https://a}\n", 0644)); }), "none");
+    EXPECT_EQ(
+        code_of([&] { load_agent_config(folder.write("c.yaml", "server: {url: https://a}\n", 0644)); }),
+        "none"
+    );
 }
 
 TEST(AgentConfig, RefusesWhatIsUnknownOrUnsafe)
@@ -87,7 +95,10 @@ TEST(AgentConfig, RefusesWhatIsUnknownOrUnsafe)
             EXPECT_NE(std::string(why.what()).find(row.wanted), std::string::npos) << why.what();
         }
     }
-    EXPECT_EQ(code_of([&] { load_agent_config(folder.write("x.yaml", "server: {url: http://127.0.0.1:1}\n")); }), "none");
+    EXPECT_EQ(
+        code_of([&] { load_agent_config(folder.write("x.yaml", "server: {url: http://127.0.0.1:1}\n")); }),
+        "none"
+    );
 }
 
 }  // namespace

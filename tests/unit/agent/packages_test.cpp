@@ -1,9 +1,8 @@
 #include "machine.hpp"
 #include "packages.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace leasehold::agent {
 namespace {

@@ -1,22 +1,21 @@
-#include "spool.hpp"
-
 #include "record.hpp"
 #include "scratch_folder.hpp"
+#include "spool.hpp"
 
 #include <leasehold/base/file.hpp>
 
 #include <gtest/gtest.h>
 
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include <csignal>
 #include <fstream>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 namespace leasehold::agent::test {
 namespace {
 
-spool_settings settings_in(const scratch_folder& folder, std::int64_t max_bytes = 1 << 20, std::int64_t segment = 1 << 16)
+spool_settings
+settings_in(const scratch_folder& folder, std::int64_t max_bytes = 1 << 20, std::int64_t segment = 1 << 16)
 {
     spool_settings settings;
     settings.folder = folder.path() / "spool";
@@ -27,14 +26,15 @@ spool_settings settings_in(const scratch_folder& folder, std::int64_t max_bytes 
 
 std::string item(int number, const std::string& kind = "os", std::size_t padding = 0)
 {
-    return R"({"kind":")" + kind + R"(","n":)" + std::to_string(number) + R"(,"pad":")" + std::string(padding, 'x') +
-           R"("})";
+    return R"({"kind":")" + kind + R"(","n":)" + std::to_string(number) + R"(,"pad":")" +
+           std::string(padding, 'x') + R"("})";
 }
 
 std::vector<std::filesystem::path> segments_in(const scratch_folder& folder)
 {
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "spool")) files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "spool"))
+        files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     return files;
 }
@@ -211,7 +211,8 @@ TEST(Spool, FilesAndFolderAreClosedToOthers)
     const scratch_folder folder;
     spool at(settings_in(folder));
     at.append(item_kind::event, item(0));
-    struct stat facts{};
+    struct stat facts
+    {};
     ASSERT_EQ(::stat(segments_in(folder).at(0).c_str(), &facts), 0);
     EXPECT_EQ(facts.st_mode & 0777U, 0600U);
     ASSERT_EQ(::stat((folder.path() / "spool").c_str(), &facts), 0);

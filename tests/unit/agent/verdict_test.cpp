@@ -1,9 +1,8 @@
-#include "verdict.hpp"
-
 #include "identity.hpp"
 #include "scratch_folder.hpp"
 #include "signature.hpp"
 #include "state_folder.hpp"
+#include "verdict.hpp"
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/error.hpp>
@@ -47,7 +46,8 @@ TEST(Verdict, FollowsTheTableOfTheApi)
         row{404, "", verdict::later},
         row{0, "http_unreachable", verdict::later},
     };
-    for (const auto& one : rows) EXPECT_EQ(judge(one.status, one.code), one.wanted) << one.status << " " << one.code;
+    for (const auto& one : rows)
+        EXPECT_EQ(judge(one.status, one.code), one.wanted) << one.status << " " << one.code;
 }
 
 TEST(Signature, IsOverTheTextThatTheGatewayRebuilds)
@@ -64,7 +64,8 @@ TEST(Signature, IsOverTheTextThatTheGatewayRebuilds)
     const auto renewal = crypto::from_base64(sign_renewal(pair.seed, host, 7, "{}"));
     ASSERT_TRUE(renewal);
     EXPECT_TRUE(crypto::ed25519_verify(
-        pair.public_key, "leasehold-renew-1\n" + host.to_string() + "\n7\n" + hex("{}"), *renewal));
+        pair.public_key, "leasehold-renew-1\n" + host.to_string() + "\n7\n" + hex("{}"), *renewal
+    ));
 }
 
 TEST(Identity, SurvivesTheDiskAndIsClosedToOthers)
@@ -88,7 +89,8 @@ TEST(Identity, SurvivesTheDiskAndIsClosedToOthers)
     EXPECT_EQ(again->expires_at, who.expires_at);
     EXPECT_EQ(again->machine_hint, machine_hint_of(again->salt, "machine"));
     EXPECT_NE(again->machine_hint, machine_hint_of(again->salt, "other"));
-    struct stat facts{};
+    struct stat facts
+    {};
     ASSERT_EQ(::stat(file.c_str(), &facts), 0);
     EXPECT_EQ(facts.st_mode & 0777U, 0600U);
 

@@ -1,6 +1,6 @@
-#include <leasehold/base/clock.hpp>
-
 #include "fake_clock.hpp"
+
+#include <leasehold/base/clock.hpp>
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@ using namespace std::chrono;
 
 wall_time at(int y, unsigned m, unsigned d, int h, int min, int s, int ms = 0)
 {
-    return wall_time(sys_days(year(y) / static_cast<int>(m) / static_cast<int>(d))) + hours(h) + minutes(min) +
-           seconds(s) + milliseconds(ms);
+    return wall_time(sys_days(year(y) / static_cast<int>(m) / static_cast<int>(d))) + hours(h) +
+           minutes(min) + seconds(s) + milliseconds(ms);
 }
 
 TEST(Rfc3339, WritesMillisecondsInUtc)
@@ -27,7 +27,10 @@ TEST(Rfc3339, ReadsAnyOffsetAndFraction)
     EXPECT_EQ(parse_rfc3339("2026-11-03T09:15:00Z"), at(2026, 11, 3, 9, 15, 0));
     EXPECT_EQ(parse_rfc3339("2026-11-03t11:15:00+02:00"), at(2026, 11, 3, 9, 15, 0));
     EXPECT_EQ(parse_rfc3339("2026-11-03T03:45:00-05:30"), at(2026, 11, 3, 9, 15, 0));
-    EXPECT_EQ(parse_rfc3339("2026-11-03 09:15:00.123456789123+00:00"), at(2026, 11, 3, 9, 15, 0) + nanoseconds(123456789));
+    EXPECT_EQ(
+        parse_rfc3339("2026-11-03 09:15:00.123456789123+00:00"),
+        at(2026, 11, 3, 9, 15, 0) + nanoseconds(123456789)
+    );
 }
 
 TEST(Rfc3339, RefusesWhatIsNoTime)

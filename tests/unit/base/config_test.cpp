@@ -89,7 +89,7 @@ std::string nested(std::string_view key, std::string_view value)
 struct sample
 {
     std::string value;
-    std::string beside; // YAML
+    std::string beside;  // YAML
 };
 
 const std::map<std::string, sample>& special_samples()
@@ -288,7 +288,7 @@ TEST(Config, C1_AnUnknownSiblingOfEachKeyIsRefusedAndTheKeyIsNamed)
 
 TEST(Config, C1_AllErrorsAreReportedAtOnce)
 {
-    std::string text; // every key wrong, in one file
+    std::string text;  // every key wrong, in one file
     std::string previous;
     for (const auto& row : config_keys()) {
         std::size_t depth = 0;
@@ -422,7 +422,7 @@ TEST(Config, CrossChecksRefuseWhatIsUnsafeTogether)
     {
         std::string text;
         std::string key;
-        std::string repaired; // the same with the missing part: accepted
+        std::string repaired;  // the same with the missing part: accepted
     };
     const std::vector<row> rows{
         {"multitenancy: {enabled: true}",
@@ -583,5 +583,5 @@ TEST(Address, KnowsLoopback)
         EXPECT_FALSE(address::parse(text)->is_loopback()) << text;
 }
 
-} // namespace
-} // namespace leasehold
+}  // namespace
+}  // namespace leasehold

@@ -1,5 +1,4 @@
 #include <leasehold/base/credential.hpp>
-
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/error.hpp>
 
@@ -45,7 +44,8 @@ TEST_P(CredentialText, HasTheOneShapeAndComesBack)
     const auto made = credential::make(GetParam(), id);
     const auto text = made.to_text();
     const std::string shown(text.reveal());
-    EXPECT_TRUE(std::regex_match(shown, std::regex("lh_(api|enr|host)_[0-9A-Za-z]{22}_[0-9A-Za-z]{38}"))) << shown;
+    EXPECT_TRUE(std::regex_match(shown, std::regex("lh_(api|enr|host)_[0-9A-Za-z]{22}_[0-9A-Za-z]{38}")))
+        << shown;
     EXPECT_EQ(shown.size(), GetParam() == credential_type::host ? 69U : 68U);
     const auto read = credential::parse(shown);
     ASSERT_TRUE(read);
@@ -84,7 +84,8 @@ TEST_P(CredentialText, RefusesEveryPartOfIt)
 INSTANTIATE_TEST_SUITE_P(
     Types,
     CredentialText,
-    testing::Values(credential_type::api, credential_type::enrollment, credential_type::host));
+    testing::Values(credential_type::api, credential_type::enrollment, credential_type::host)
+);
 
 TEST(Credential, KnownText)  // holds the form still: check sums were computed with Python's zlib.crc32
 {
@@ -118,7 +119,9 @@ TEST(HmacKeys, FormNamesItsKey)
     const auto key = std::string(32, '\0');
     const auto number = crypto::to_hex(crypto::view(crypto::sha256(key))).substr(0, 8);
     EXPECT_EQ(keys.fingerprints(), std::vector<std::string>{number});
-    EXPECT_EQ(keys.stored_form("x"), number + "$" + crypto::to_hex(crypto::view(crypto::hmac_sha256(key, "x"))));
+    EXPECT_EQ(
+        keys.stored_form("x"), number + "$" + crypto::to_hex(crypto::view(crypto::hmac_sha256(key, "x")))
+    );
 }
 
 TEST(HmacKeys, NothingMatchesAnUnknownRow)

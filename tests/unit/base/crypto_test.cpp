@@ -1,9 +1,7 @@
 #include <leasehold/base/crypto.hpp>
-
 #include <leasehold/base/error.hpp>
 
 #include <gtest/gtest.h>
-
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
@@ -36,20 +34,24 @@ TEST(HmacSha256, KnownVectors)  // RFC 4231, cases 1, 2 and 6
 {
     EXPECT_EQ(
         hex(hmac_sha256(std::string(20, '\x0b'), "Hi There")),
-        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+    );
     EXPECT_EQ(
         hex(hmac_sha256("Jefe", "what do ya want for nothing?")),
-        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    );
     EXPECT_EQ(
         hex(hmac_sha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")),
-        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+    );
 }
 
 TEST(HkdfSha256, KnownVector)  // RFC 5869, case 3 (no salt, no info), first 32 of its 42 bytes
 {
     EXPECT_EQ(
         to_hex(hkdf_sha256(std::string(22, '\x0b'), "").reveal()),
-        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
+    );
 }
 
 TEST(HkdfSha256, LabelsGiveDifferentKeys)
@@ -62,10 +64,13 @@ TEST(HkdfSha256, LabelsGiveDifferentKeys)
 TEST(Pbkdf2Sha256, KnownVector)  // RFC 7914, section 11, first 32 of 64 bytes
 {
     EXPECT_EQ(
-        hex(pbkdf2_sha256("passwd", "salt", 1)), "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
+        hex(pbkdf2_sha256("passwd", "salt", 1)),
+        "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
+    );
     EXPECT_EQ(
         hex(pbkdf2_sha256("Password", "NaCl", 80000)),
-        "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56");
+        "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"
+    );
 }
 
 TEST(ScramVerifier, HoldsTheKeysOfRfc7677)
@@ -74,11 +79,15 @@ TEST(ScramVerifier, HoldsTheKeysOfRfc7677)
     const auto salt = from_base64("W22ZaJ0SNY7soEsUEjb6gQ==");
     ASSERT_TRUE(salt);
     const auto salted = pbkdf2_sha256("pencil", *salt, 4096);
-    const std::string exchange = "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-                                 "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)"
-                                 "hNlF$k0";
+    const std::string exchange =
+        "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)"
+        "hNlF$k0";
     const auto server_key = hmac_sha256(view(salted), "Server Key");
-    EXPECT_EQ(to_base64(view(hmac_sha256(view(server_key), exchange))), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+    EXPECT_EQ(
+        to_base64(view(hmac_sha256(view(server_key), exchange))),
+        "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+    );
 }
 
 TEST(ScramVerifier, HasPostgresqlsTextForm)
@@ -101,7 +110,13 @@ TEST(ScramVerifier, HasPostgresqlsTextForm)
 TEST(Base64, KnownVectors)  // RFC 4648, section 10
 {
     const std::pair<const char*, const char*> rows[] = {
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"}};
     for (const auto& [plain, text] : rows) {
         EXPECT_EQ(to_base64(plain), text);
         EXPECT_EQ(from_base64(text), plain);
@@ -114,7 +129,8 @@ TEST(Base64, KnownVectors)  // RFC 4648, section 10
 
 TEST(Base64, RefusesEveryOtherTextOfTheSameValue)
 {
-    for (const auto* text : {"Zg", "Zg=", "Zg===", "Zh==", "Z===", "=", "Zm9v\n", "Zm9v ", "Zm-v", "Zg==Zg=="}) {
+    for (const auto* text :
+         {"Zg", "Zg=", "Zg===", "Zh==", "Z===", "=", "Zm9v\n", "Zm9v ", "Zm-v", "Zg==Zg=="}) {
         EXPECT_FALSE(from_base64(text)) << text;
     }
     for (const auto* text : {"Zg==", "Z", "Zh", "Zm+v", "Zm9v\n"}) EXPECT_FALSE(from_base64url(text)) << text;
@@ -151,8 +167,10 @@ TEST(Ed25519, KnownVector)  // RFC 8032, 7.1, test 2
     const auto signature = ed25519_sign(seed, "\x72");
     EXPECT_EQ(
         to_hex(signature),
-        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aee"
-        "b00d291612bb0c00");
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b"
+        "2eaeb4302aee"
+        "b00d291612bb0c00"
+    );
     EXPECT_TRUE(ed25519_verify(pair.public_key, "\x72", signature));
 }
 
@@ -194,7 +212,9 @@ std::string rsa_pem()
 TEST(Ed25519, RefusesOtherPem)
 {
     for (const auto& pem :
-         {std::string(), std::string("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), rsa_pem()}) {
+         {std::string(),
+          std::string("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+          rsa_pem()}) {
         try {
             (void)ed25519_from_pem(pem);
             FAIL() << pem;

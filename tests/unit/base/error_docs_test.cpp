@@ -66,8 +66,10 @@ TEST(ErrorDocs, C24_EveryCodeThatIsRaisedIsOnThePageAndTheOtherWayRound)
 {
     const std::string folder = LEASEHOLD_SOURCE_FOLDER;
     const auto command = "python3 '" + folder + "/tools/lint_docs.py' '" + folder + "' 1>&2";
-    EXPECT_EQ(std::system(command.c_str()), 0); // NOLINT(concurrency-mt-unsafe): a test program of one thread
+    EXPECT_EQ(
+        std::system(command.c_str()), 0
+    );  // NOLINT(concurrency-mt-unsafe): a test program of one thread
 }
 
-} // namespace
-} // namespace leasehold
+}  // namespace
+}  // namespace leasehold

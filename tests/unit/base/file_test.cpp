@@ -1,21 +1,23 @@
-#include <leasehold/base/file.hpp>
-
 #include "scratch_folder.hpp"
 
 #include <leasehold/base/error.hpp>
+#include <leasehold/base/file.hpp>
 
 #include <gtest/gtest.h>
 
-#include <sys/stat.h>
-
 #include <fstream>
+#include <sys/stat.h>
 
 namespace leasehold {
 namespace {
 
 namespace fs = std::filesystem;
 
-void put(const fs::path& path, std::string_view content, fs::perms mode = fs::perms::owner_read | fs::perms::owner_write)
+void put(
+    const fs::path& path,
+    std::string_view content,
+    fs::perms mode = fs::perms::owner_read | fs::perms::owner_write
+)
 {
     std::ofstream(path, std::ios::binary) << content;
     fs::permissions(path, mode);

@@ -1,15 +1,13 @@
 #include <leasehold/base/lane.hpp>
-
 #include <leasehold/base/task.hpp>
 
 #include <boost/asio/post.hpp>
 
 #include <gtest/gtest.h>
 
-#include <pthread.h>
-
 #include <array>
 #include <future>
+#include <pthread.h>
 #include <stdexcept>
 
 namespace leasehold {

@@ -131,7 +131,7 @@ TEST(License, C4_EveryCodeByItsClock)
         {"2026-01-01T23:59:59Z", "license_not_yet_valid"},
         {"2026-01-02T00:00:00Z", "ok"},
         {"2026-11-03T23:59:59Z", "ok"},
-        {"2026-11-04T00:00:00Z", "ok"}, // in grace
+        {"2026-11-04T00:00:00Z", "ok"},  // in grace
         {"2026-12-03T23:59:59Z", "ok"},
         {"2026-12-04T00:00:00Z", "license_expired"},
     };
@@ -286,5 +286,5 @@ TEST(License, C5_RefusalTextIsAsPeopleKnowIt)
     );
 }
 
-} // namespace
-} // namespace leasehold
+}  // namespace
+}  // namespace leasehold

@@ -12,7 +12,7 @@ bool compiles(const std::string& options)
     const auto command = std::string(LEASEHOLD_CXX_COMPILER) + " -std=c++20 -fsyntax-only " + options +
                          " -I'" + folder + "/base/include' '" + folder +
                          "/tests/compile-fail/verified_license.cpp' 2>/dev/null";
-    return std::system(command.c_str()) == 0; // NOLINT(concurrency-mt-unsafe): a test program of one thread
+    return std::system(command.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe): a test program of one thread
 }
 
 TEST(VerifiedLicense, W6_OnlyVerificationMakesOne)
@@ -25,4 +25,4 @@ TEST(VerifiedLicense, W6_OnlyVerificationMakesOne)
     ASSERT_TRUE(compiles("-DNO_SUCH_CASE")) << "a define alone must not be what fails";
 }
 
-} // namespace
+}  // namespace

@@ -1,9 +1,9 @@
 #include "log_line.hpp"
 
+#include <leasehold/base/secret.hpp>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-
-#include <leasehold/base/secret.hpp>
 
 #include <cmath>
 #include <functional>
@@ -29,27 +29,33 @@ TEST(LogLine, IsOneJsonObjectWithTheFieldsInTheirOrder)
     EXPECT_EQ(
         line_of("tenant.created", {{"tenant", "abc"}, {"count", 3}, {"seconds", 0.5}, {"good", true}}),
         R"({"at":"2026-11-03T00:00:00.000Z","level":"info","event":"tenant.created","tenant":"abc","count":3,)"
-        R"("seconds":0.500000,"good":true})");
+        R"("seconds":0.500000,"good":true})"
+    );
 }
 
 TEST(LogLine, StaysOneLineOfJsonWhateverTheTextIs)
 {
     std::string every;
     for (int c = 0; c < 256; ++c) every += static_cast<char>(c);
-    for (const auto& text : {every, std::string("a\nb\"c\\d"), std::string("\xf0\x9f"), std::string("\",\"level\":\"x")}) {
+    for (const auto& text :
+         {every, std::string("a\nb\"c\\d"), std::string("\xf0\x9f"), std::string("\",\"level\":\"x")}) {
         const auto line = line_of("x.y", {{"text", text}});
         EXPECT_EQ(line.find('\n'), std::string::npos);
         const auto read = nlohmann::json::parse(line);
         EXPECT_EQ(read.at("level"), "info");
         EXPECT_EQ(read.size(), 4U);
     }
-    EXPECT_EQ(nlohmann::json::parse(line_of("x.y", {{"text", "a\nb\"c\\d\xc3\xa4"}})).at("text"), "a\nb\"c\\d\xc3\xa4");
+    EXPECT_EQ(
+        nlohmann::json::parse(line_of("x.y", {{"text", "a\nb\"c\\d\xc3\xa4"}})).at("text"),
+        "a\nb\"c\\d\xc3\xa4"
+    );
 }
 
 TEST(LogLine, NumbersThatJsonDoesNotKnowAreNull)
 {
-    const auto read =
-        nlohmann::json::parse(line_of("x.y", {{"a", std::nan("")}, {"b", std::numeric_limits<double>::infinity()}}));
+    const auto read = nlohmann::json::parse(
+        line_of("x.y", {{"a", std::nan("")}, {"b", std::numeric_limits<double>::infinity()}})
+    );
     EXPECT_TRUE(read.at("a").is_null());
     EXPECT_TRUE(read.at("b").is_null());
 }
@@ -58,7 +64,8 @@ TEST(LogLine, TextFormStaysOneLineToo)
 {
     const std::vector<field> data{{"who", "a\nb"}, {"n", 1}};
     EXPECT_EQ(
-        to_text_line(at, log_level::warn, "x.y", data), "2026-11-03T00:00:00.000Z warn x.y who=\"a\\nb\" n=1");
+        to_text_line(at, log_level::warn, "x.y", data), "2026-11-03T00:00:00.000Z warn x.y who=\"a\\nb\" n=1"
+    );
 }
 
 std::string written(const std::function<void()>& work)

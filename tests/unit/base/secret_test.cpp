@@ -1,8 +1,7 @@
-#include <leasehold/base/secret.hpp>
-
 #include "secret_arena.hpp"
 
 #include <leasehold/base/error.hpp>
+#include <leasehold/base/secret.hpp>
 
 #include <gtest/gtest.h>
 
@@ -18,7 +17,10 @@ namespace {
 using text_secret = secret<std::string>;
 
 template <class T>
-concept comparable = requires(const T& a, const T& b) { a == b; };
+concept comparable = requires(const T& a, const T& b)
+{
+    a == b;
+};
 
 static_assert(!std::is_copy_constructible_v<text_secret>);
 static_assert(!std::is_convertible_v<text_secret, std::string_view>);
@@ -110,7 +112,7 @@ TEST(SecretArena, GivesAFreedSlotAgain)
     secret_arena arena;
     auto* const first = arena.allocate(40);
     arena.release(first, 40);
-    EXPECT_EQ(arena.allocate(64), first);   // same class
+    EXPECT_EQ(arena.allocate(64), first);  // same class
     EXPECT_NE(arena.allocate(65), first);
 }
 

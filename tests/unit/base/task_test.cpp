@@ -1,6 +1,5 @@
-#include <leasehold/base/task.hpp>
-
 #include <leasehold/base/lane.hpp>
+#include <leasehold/base/task.hpp>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -197,7 +196,8 @@ task<std::string> raced(std::chrono::nanoseconds wait, std::chrono::nanoseconds 
     co_return out;
 }
 
-task<void> count_one(std::chrono::nanoseconds wait, std::chrono::nanoseconds limit, int& values, int& timeouts)
+task<void>
+count_one(std::chrono::nanoseconds wait, std::chrono::nanoseconds limit, int& values, int& timeouts)
 {
     const auto out = co_await raced(wait, limit);
     (out == "late" ? timeouts : values) += 1;

@@ -50,7 +50,8 @@ TEST(Uuid, TimeOrderedOnesBeginWithTheTime)
     EXPECT_NEAR(
         static_cast<double>(stamp),
         static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()),
-        5000);
+        5000
+    );
 }
 
 TEST(StrongId, OrdersAndHashesLikeItsUuid)

@@ -1,6 +1,5 @@
-#include <leasehold/base/worker_pool.hpp>
-
 #include <leasehold/base/lane.hpp>
+#include <leasehold/base/worker_pool.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -46,7 +45,9 @@ TEST(WorkerPool, WorkRunsOnAWorkerAndTheCallerResumesOnItsLane)
     worker_pool workers("test", 2, 8);
     bool changed = false;
     bool came_back = false;
-    EXPECT_EQ(run(thread_change(workers, changed, came_back)), "a text that is too long for the small string buffer");
+    EXPECT_EQ(
+        run(thread_change(workers, changed, came_back)), "a text that is too long for the small string buffer"
+    );
     EXPECT_TRUE(changed);
     EXPECT_TRUE(came_back);
 }
@@ -120,7 +121,11 @@ TEST(WorkerPool, ManyTimeoutsRacingManyHopsLoseNothing)
         for (auto* where : {&one, &two}) {
             boost::asio::post(where->context(), [&, where] {
                 for (int i = 0; i < per_lane; ++i) {
-                    spawn(where->context(), "hurried", hurried(workers, ended, std::chrono::microseconds(7 * (i % 211))));
+                    spawn(
+                        where->context(),
+                        "hurried",
+                        hurried(workers, ended, std::chrono::microseconds(7 * (i % 211)))
+                    );
                 }
             });
         }

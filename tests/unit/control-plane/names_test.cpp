@@ -25,8 +25,15 @@ TEST(Names, ComeFromThePlacement)
     const auto p = where.name;
     const role_names names(p);
     EXPECT_EQ(names.owner, p);
-    EXPECT_EQ(names.logins(), (std::vector<std::string>{p + "_rw_login", p + "_ro_login", p + "_migrate_login", p + "_support_login"}));
-    EXPECT_EQ(names.tenant_logins(), (std::vector<std::string>{p + "_rw_login", p + "_ro_login", p + "_support_login"}));
+    EXPECT_EQ(
+        names.logins(),
+        (std::vector<std::string>{
+            p + "_rw_login", p + "_ro_login", p + "_migrate_login", p + "_support_login"})
+    );
+    EXPECT_EQ(
+        names.tenant_logins(),
+        (std::vector<std::string>{p + "_rw_login", p + "_ro_login", p + "_support_login"})
+    );
     EXPECT_EQ(names.all().size(), 7U);
     EXPECT_EQ(broker_role_name(role_class::rw, where), "rw_" + tid::of(where.tenant).text() + "_3");
 }
@@ -70,8 +77,9 @@ TEST(Names, OfMarkerAndTemplate)
     const auto installation = installation_id::random();
     const auto where = placed(2);
     EXPECT_EQ(
-        marker_of(installation, where), "leasehold/1 " + installation.to_string() + " " + where.tenant.to_string() + " " +
-                                            tid::of(where.tenant).text() + " 2"
+        marker_of(installation, where),
+        "leasehold/1 " + installation.to_string() + " " + where.tenant.to_string() + " " +
+            tid::of(where.tenant).text() + " 2"
     );
     EXPECT_EQ(template_name("0123456789abcdef"), "leasehold_template_01234567");
 }

@@ -9,37 +9,58 @@
 namespace leasehold::control_plane {
 namespace {
 
-constexpr std::array all_roles{role::owner, role::operator_, role::auditor, role::admin, role::write, role::read};
+constexpr std::array all_roles{
+    role::owner, role::operator_, role::auditor, role::admin, role::write, role::read};
 
-// Written down a second time, by role instead of by permission: what the product's page says, not what the code says.
-const std::set<std::string> of_everybody{"self.read", "tenants.list", "tenants.read", "operations.read", "status.read"};
+// Written down a second time, by role instead of by permission: what the product's page says, not what the
+// code says.
+const std::set<std::string> of_everybody{
+    "self.read", "tenants.list", "tenants.read", "operations.read", "status.read"};
 
 std::set<std::string> expected(role who)
 {
     auto all = of_everybody;
-    const auto add = [&](std::initializer_list<const char*> names) { all.insert(names.begin(), names.end()); };
+    const auto add = [&](std::initializer_list<const char*> names) {
+        all.insert(names.begin(), names.end());
+    };
     switch (who) {
     case role::owner:
         add({"platform_keys.read", "platform_keys.write", "license.install"});
         [[fallthrough]];
     case role::operator_:
-        add({"tenants.create", "tenants.suspend", "tenants.delete", "tokens.read", "tokens.write", "keys.read",
-             "keys.write", "hosts.decide", "operations.act"});
+        add(
+            {"tenants.create",
+             "tenants.suspend",
+             "tenants.delete",
+             "tokens.read",
+             "tokens.write",
+             "keys.read",
+             "keys.write",
+             "hosts.decide",
+             "operations.act"}
+        );
         [[fallthrough]];
-    case role::auditor: add({"tenants.verify", "servers.read", "license.read"}); break;
-    case role::admin: add({"tokens.read", "tokens.write", "keys.read", "keys.write", "hosts.read", "hosts.decide"}); break;
+    case role::auditor:
+        add({"tenants.verify", "servers.read", "license.read"});
+        break;
+    case role::admin:
+        add({"tokens.read", "tokens.write", "keys.read", "keys.write", "hosts.read", "hosts.decide"});
+        break;
     case role::write:
-    case role::read: add({"hosts.read"}); break;
+    case role::read:
+        add({"hosts.read"});
+        break;
     }
     return all;
 }
 
-constexpr std::array every_permission{
-    may::know_itself,       may::list_tenants,        may::read_tenant,     may::create_tenant, may::suspend_tenant,
-    may::delete_tenant,     may::verify_tenant,       may::read_tokens,     may::write_tokens,  may::read_keys,
-    may::write_keys,        may::read_platform_keys,  may::write_platform_keys, may::read_hosts, may::decide_hosts,
-    may::read_servers,      may::read_operations,     may::act_on_operations, may::read_license, may::install_license,
-    may::read_status};
+constexpr std::array every_permission{may::know_itself,         may::list_tenants,    may::read_tenant,
+                                      may::create_tenant,       may::suspend_tenant,  may::delete_tenant,
+                                      may::verify_tenant,       may::read_tokens,     may::write_tokens,
+                                      may::read_keys,           may::write_keys,      may::read_platform_keys,
+                                      may::write_platform_keys, may::read_hosts,      may::decide_hosts,
+                                      may::read_servers,        may::read_operations, may::act_on_operations,
+                                      may::read_license,        may::install_license, may::read_status};
 
 TEST(Permissions, EveryRoleMayWhatIsWrittenAndNothingElse)
 {
@@ -77,7 +98,8 @@ TEST(Permissions, NoTenantRoleActsOnThePlatform)
 {
     for (const auto& one : every_permission) {
         if (one.needs != http::scope::platform) continue;
-        for (const auto who : {role::admin, role::write, role::read}) EXPECT_FALSE(is_allowed(who, one)) << one.name;
+        for (const auto who : {role::admin, role::write, role::read})
+            EXPECT_FALSE(is_allowed(who, one)) << one.name;
     }
 }
 

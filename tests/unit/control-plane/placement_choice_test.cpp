@@ -85,7 +85,9 @@ TEST(PlacementChoice, SaysOfEachServerWhyNot)
 {
     std::vector all{made("a", "us"), made("b", "eu", 100, 100), made("c", "eu")};
     all[2].state = "offline";
-    EXPECT_EQ(refusal(all, in_region("eu")), "no server fits: a: region us; b: 100 of 100 tenants; c: state offline");
+    EXPECT_EQ(
+        refusal(all, in_region("eu")), "no server fits: a: region us; b: 100 of 100 tenants; c: state offline"
+    );
     EXPECT_EQ(refusal({}, {}), "no server is registered: run provision-bootstrap");
 }
 
@@ -105,7 +107,9 @@ TEST(PlacementChoice, ServesTheTierDatabaseOnly)
 TEST(PlacementWish, ReadsItsParameters)
 {
     const auto id = server_id::random();
-    const auto wish = wish_of({{"region", "eu"}, {"jurisdiction", "de"}, {"server_id", id.to_string()}, {"tier", "schema"}});
+    const auto wish =
+        wish_of({{"region", "eu"}, {"jurisdiction", "de"}, {"server_id", id.to_string()}, {"tier", "schema"}}
+        );
     EXPECT_EQ(wish.region, "eu");
     EXPECT_EQ(wish.jurisdiction, "de");
     EXPECT_EQ(wish.server, id);

@@ -13,7 +13,8 @@ std::map<std::string, std::string> paths_of(const std::string& text)
 {
     std::map<std::string, std::string> found;
     const std::regex line(R"re(path "([^"]+)" \{ capabilities = \[([^\]]*)\] \})re");
-    for (std::sregex_iterator at(text.begin(), text.end(), line), end; at != end; ++at) found[(*at)[1]] = (*at)[2];
+    for (std::sregex_iterator at(text.begin(), text.end(), line), end; at != end; ++at)
+        found[(*at)[1]] = (*at)[2];
     return found;
 }
 
@@ -55,7 +56,8 @@ TEST(Policies, BothCanKeepTheirToken)
 {
     for (const auto& text : {router_policy({}), provisioner_policy({})}) {
         const auto paths = paths_of(text);
-        for (const char* path : {"auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self"}) {
+        for (const char* path :
+             {"auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self"}) {
             EXPECT_EQ(paths.count(path), 1U) << path;
         }
     }

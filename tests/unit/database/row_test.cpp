@@ -38,7 +38,8 @@ TEST(Row, GivesFieldsAsTheirTypes)
          {"real", "0.1"},
          {"id", id.to_string()},
          {"at", "2026-11-03 09:15:00.25+00"},
-         {"none", std::nullopt}});
+         {"none", std::nullopt}}
+    );
     EXPECT_EQ(one.get<std::string>("text"), "x");
     EXPECT_TRUE(one.get<bool>("yes"));
     EXPECT_FALSE(one.get<bool>("no"));

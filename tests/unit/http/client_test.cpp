@@ -25,8 +25,20 @@ TEST(Origin, ReadsSchemeHostAndPort)
 TEST(Origin, RefusesWhatIsNotOne)
 {
     ASSERT_TRUE(origin::parse("http://h:1"));
-    for (const auto* text : {"", "h", "h:1", "ftp://h", "http://", "http://h/path", "http://h?x", "http://h#x", "http://u@h",
-                             "http://u:p@h", "http://h:0", "http://h:99999", "http://h:x"}) {
+    for (const auto* text :
+         {"",
+          "h",
+          "h:1",
+          "ftp://h",
+          "http://",
+          "http://h/path",
+          "http://h?x",
+          "http://h#x",
+          "http://u@h",
+          "http://u:p@h",
+          "http://h:0",
+          "http://h:99999",
+          "http://h:x"}) {
         EXPECT_FALSE(origin::parse(text)) << text;
     }
 }

@@ -28,7 +28,9 @@ TEST(Openapi, HasEveryRouteWithItsPermission)
         }
     }
     EXPECT_EQ(operations, service.table.all().size() - 2) << "all but /healthz and /ui";
-    EXPECT_EQ(whole.at("/paths/~1api~1v1~1tenants~1{tenant_id}/get/x-permission"_json_pointer), "tenants.read");
+    EXPECT_EQ(
+        whole.at("/paths/~1api~1v1~1tenants~1{tenant_id}/get/x-permission"_json_pointer), "tenants.read"
+    );
 }
 
 TEST(Openapi, DescribesTheFieldTables)

@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <zlib.h>
 
 #include <string>
 #include <vector>
+#include <zlib.h>
 
 namespace leasehold::http::testing {
 namespace {
@@ -65,44 +65,174 @@ const std::vector<row>& rows()
         {"query too large", "platform", get, "/api/v1/things?limit=201", "", 422, "field_invalid", "?limit"},
         {"query no number", "platform", get, "/api/v1/things?limit=many", "", 422, "field_invalid", "?limit"},
         {"query no boolean", "platform", get, "/api/v1/things?deep=1", "", 422, "field_invalid", "?deep"},
-        {"query where none is taken", "acme", get, std::string(own_path) + "?x=1", "", 400, "query_unknown", ""},
-        {"query on a body route", "platform", post, "/api/v1/things?x=1", R"({"slug":"a"})", 400, "query_unknown", ""},
+        {"query where none is taken",
+         "acme",
+         get,
+         std::string(own_path) + "?x=1",
+         "",
+         400,
+         "query_unknown",
+         ""},
+        {"query on a body route",
+         "platform",
+         post,
+         "/api/v1/things?x=1",
+         R"({"slug":"a"})",
+         400,
+         "query_unknown",
+         ""},
         // decode, validate
         {"smallest", "platform", post, "/api/v1/things", R"({"slug":"one"})", 200, "", R"("amount":7)"},
-        {"everything", "platform", post, "/api/v1/things",
+        {"everything",
+         "platform",
+         post,
+         "/api/v1/things",
          R"({"slug":"one","name":"One","amount":3,"size":"large","tags":["a","b"],"labels":{"k":"v"},
              "limits":{"max_hosts":5},"settings":{"free":[1,{"x":null}]},"ends_at":"2026-11-03T09:15:00Z",
              "server_id":"0190a000-0000-7000-8000-000000000009"})",
-         200, "", R"("settings":{"free":[1,{"x":null}]})"},
-        {"null optional", "platform", post, "/api/v1/things", R"({"slug":"one","name":null,"limits":null})", 200, "", ""},
-        {"unknown member", "platform", post, "/api/v1/things", R"({"slug":"one","slag":1})", 422, "field_unknown", "/slag"},
-        {"unknown nested", "platform", post, "/api/v1/things", R"({"slug":"one","limits":{"max":1}})", 422, "field_unknown",
+         200,
+         "",
+         R"("settings":{"free":[1,{"x":null}]})"},
+        {"null optional",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"one","name":null,"limits":null})",
+         200,
+         "",
+         ""},
+        {"unknown member",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"one","slag":1})",
+         422,
+         "field_unknown",
+         "/slag"},
+        {"unknown nested",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"one","limits":{"max":1}})",
+         422,
+         "field_unknown",
          "/limits/max"},
         {"missing", "platform", post, "/api/v1/things", "{}", 422, "field_missing", "/slug"},
         {"missing whole body", "platform", post, "/api/v1/things", "", 422, "field_missing", "/slug"},
         {"own code", "platform", post, "/api/v1/things", R"({"slug":"No"})", 422, "slug_invalid", "/slug"},
-        {"several", "platform", post, "/api/v1/things", R"({"slug":"one","amount":0,"x":1})", 422, "fields_invalid", "/amount"},
+        {"several",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"one","amount":0,"x":1})",
+         422,
+         "fields_invalid",
+         "/amount"},
         {"wrong type", "platform", post, "/api/v1/things", R"({"slug":7})", 422, "field_invalid", "/slug"},
-        {"null where needed", "platform", post, "/api/v1/things", R"({"slug":null})", 422, "field_invalid", "/slug"},
-        {"fraction", "platform", post, "/api/v1/things", R"({"slug":"a","amount":1.5})", 422, "field_invalid", "/amount"},
-        {"out of range", "platform", post, "/api/v1/things", R"({"slug":"a","amount":99999999999})", 422, "field_invalid", ""},
-        {"enum", "platform", post, "/api/v1/things", R"({"slug":"a","size":"huge"})", 422, "field_invalid", "small, large"},
-        {"in list", "platform", post, "/api/v1/things", R"({"slug":"a","tags":["x",2]})", 422, "field_invalid", "/tags/1"},
-        {"long list", "platform", post, "/api/v1/things", R"({"slug":"a","tags":["1","2","3","4"]})", 422, "field_invalid", ""},
-        {"in map", "platform", post, "/api/v1/things", R"({"slug":"a","labels":{"a/b":1}})", 422, "field_invalid", "/labels/a~1b"},
-        {"time", "platform", post, "/api/v1/things", R"({"slug":"a","ends_at":"soon"})", 422, "field_invalid", "/ends_at"},
-        {"id", "platform", post, "/api/v1/things", R"({"slug":"a","server_id":"x"})", 422, "field_invalid", "/server_id"},
+        {"null where needed",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":null})",
+         422,
+         "field_invalid",
+         "/slug"},
+        {"fraction",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","amount":1.5})",
+         422,
+         "field_invalid",
+         "/amount"},
+        {"out of range",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","amount":99999999999})",
+         422,
+         "field_invalid",
+         ""},
+        {"enum",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","size":"huge"})",
+         422,
+         "field_invalid",
+         "small, large"},
+        {"in list",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","tags":["x",2]})",
+         422,
+         "field_invalid",
+         "/tags/1"},
+        {"long list",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","tags":["1","2","3","4"]})",
+         422,
+         "field_invalid",
+         ""},
+        {"in map",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","labels":{"a/b":1}})",
+         422,
+         "field_invalid",
+         "/labels/a~1b"},
+        {"time",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","ends_at":"soon"})",
+         422,
+         "field_invalid",
+         "/ends_at"},
+        {"id",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","server_id":"x"})",
+         422,
+         "field_invalid",
+         "/server_id"},
         {"no json", "platform", post, "/api/v1/things", R"({"slug":)", 400, "body_malformed", ""},
         {"two values", "platform", post, "/api/v1/things", R"({} {})", 400, "body_malformed", ""},
         {"no object", "platform", post, "/api/v1/things", "[]", 422, "field_invalid", "an object"},
-        {"member twice", "platform", post, "/api/v1/things", R"({"slug":"a","slug":"b"})", 400, "body_malformed", "twice"},
-        {"nul in text", "platform", post, "/api/v1/things", R"({"slug":"a\u0000"})", 400, "body_malformed", ""},
+        {"member twice",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a","slug":"b"})",
+         400,
+         "body_malformed",
+         "twice"},
+        {"nul in text",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"a\u0000"})",
+         400,
+         "body_malformed",
+         ""},
         {"bad utf-8", "platform", post, "/api/v1/things", "{\"slug\":\"\xff\"}", 400, "body_malformed", ""},
         {"deep", "platform", post, "/api/v1/things", nested(31), 200, "", ""},
         {"too deep", "platform", post, "/api/v1/things", nested(32), 400, "body_malformed", "deep"},
         {"absurdly deep", "platform", post, "/api/v1/things", nested(30000), 400, "body_malformed", "deep"},
         {"too large", "platform", post, "/api/v1/things", std::string(70000, ' '), 413, "body_too_large", ""},
-        {"body where none is taken", "platform", post, "/api/v1/things/begin", R"({"a":1})", 422, "field_unknown", "/a"},
+        {"body where none is taken",
+         "platform",
+         post,
+         "/api/v1/things/begin",
+         R"({"a":1})",
+         422,
+         "field_unknown",
+         "/a"},
         {"unknown is ignored", "acme", post, "/api/v1/beats", R"({"at":"now","new":{"x":1}})", 204, "", ""},
         // merge patch
         {"patch nothing", "acme", patch, own_path, "{}", 200, "", R"("name":"before")"},
@@ -113,7 +243,14 @@ const std::vector<row>& rows()
         {"accepted", "platform", post, "/api/v1/things/begin", "", 202, "", "queued"},
         {"nothing", "acme", del, own_path, "", 204, "", ""},
         {"conflict", "platform", post, "/api/v1/things", R"({"slug":"taken"})", 409, "slug_taken", ""},
-        {"handler's own field", "platform", post, "/api/v1/things", R"({"slug":"reserved"})", 422, "name_reserved", "/slug"},
+        {"handler's own field",
+         "platform",
+         post,
+         "/api/v1/things",
+         R"({"slug":"reserved"})",
+         422,
+         "name_reserved",
+         "/slug"},
         {"unlicensed", "acme", get, "/api/v1/failures/unlicensed", "", 402, "license_missing", ""},
         {"foreign exception", "acme", get, "/api/v1/failures/std", "", 500, "internal", ""},
         {"no exception at all", "acme", get, "/api/v1/failures/int", "", 500, "internal", ""},
@@ -146,19 +283,25 @@ TEST(Routes, AnswerEveryRowOfTheTable)
 TEST(Routes, NameEveryBadField)
 {
     thing_service service;
-    const auto out = service.ask(method::post, "/api/v1/things", R"({"slug":"No","amount":0,"tags":"x","odd":1})");
+    const auto out =
+        service.ask(method::post, "/api/v1/things", R"({"slug":"No","amount":0,"tags":"x","odd":1})");
     const auto problem = nlohmann::json::parse(out.body);
     std::map<std::string, std::string> codes;
     for (const auto& one : problem.at("errors")) codes[one.at("pointer")] = one.at("code");
     const std::map<std::string, std::string> wanted{
-        {"/slug", "slug_invalid"}, {"/amount", "field_invalid"}, {"/tags", "field_invalid"}, {"/odd", "field_unknown"}};
+        {"/slug", "slug_invalid"},
+        {"/amount", "field_invalid"},
+        {"/tags", "field_invalid"},
+        {"/odd", "field_unknown"}};
     EXPECT_EQ(codes, wanted);
 }
 
 TEST(Routes, TellWhatIsInternalToTheLogOnly)
 {
     thing_service service;
-    EXPECT_EQ(service.ask(method::get, "/api/v1/failures/std").body.find("secret internals"), std::string::npos);
+    EXPECT_EQ(
+        service.ask(method::get, "/api/v1/failures/std").body.find("secret internals"), std::string::npos
+    );
     const auto sealed = service.ask(method::get, "/api/v1/failures/unavailable");
     EXPECT_EQ(sealed.status, 503);
     EXPECT_EQ(sealed.body.find("10.0.0.7"), std::string::npos);
@@ -173,8 +316,13 @@ TEST(Routes, SendHeadersOnEveryAnswer)
         what.is_tls = true;
         const auto out = service.ask(std::move(what));
         for (const auto* name :
-             {"X-Request-Id", "X-Content-Type-Options", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
-              "Referrer-Policy", "Cache-Control", "Strict-Transport-Security"}) {
+             {"X-Request-Id",
+              "X-Content-Type-Options",
+              "Cross-Origin-Opener-Policy",
+              "Cross-Origin-Resource-Policy",
+              "Referrer-Policy",
+              "Cache-Control",
+              "Strict-Transport-Security"}) {
             EXPECT_TRUE(out.fields.find(name)) << name;
         }
     }
@@ -186,7 +334,8 @@ TEST(Routes, SayWhenToComeAgain)
     thing_service service;
     const auto later = service.ask(method::get, "/api/v1/failures/later");
     EXPECT_EQ(later.fields.find("Retry-After").value_or(""), "9");
-    EXPECT_EQ(later.fields.find("Leasehold-Time").value_or(""), "now") << "a handler's headers survive its error";
+    EXPECT_EQ(later.fields.find("Leasehold-Time").value_or(""), "now")
+        << "a handler's headers survive its error";
     EXPECT_TRUE(service.ask(method::get, "/api/v1/failures/unavailable").fields.find("Retry-After"));
     EXPECT_FALSE(service.ask(method::get, "/api/v1/failures/unlicensed").fields.find("Retry-After"));
 }
@@ -261,8 +410,10 @@ TEST(Routes, UnpackGzipWithinTheLimitWhereARouteAllowsIt)
     const auto good = send("/api/v1/inventory/dmi", pack(std::string(90000, 'x')), "gzip");
     EXPECT_EQ(good.status, 200);
     EXPECT_EQ(good.body, "dmi:90000");
-    EXPECT_EQ(send("/api/v1/inventory/dmi", pack(std::string(200000, 'x')), "gzip").status, 413) << "unpacked too large";
-    EXPECT_EQ(send("/api/v1/inventory/dmi", std::string(1001, 'x'), "gzip").status, 413) << "packed too large";
+    EXPECT_EQ(send("/api/v1/inventory/dmi", pack(std::string(200000, 'x')), "gzip").status, 413)
+        << "unpacked too large";
+    EXPECT_EQ(send("/api/v1/inventory/dmi", std::string(1001, 'x'), "gzip").status, 413)
+        << "packed too large";
     EXPECT_EQ(send("/api/v1/inventory/dmi", "not gzip", "gzip").status, 400);
     EXPECT_EQ(send("/api/v1/inventory/dmi", pack("x") + "tail", "gzip").status, 400);
     const auto whole = pack("some text that is packed");
@@ -294,8 +445,12 @@ TEST(Routes, CountWhatTheyAnswered)
         }
         return false;
     };
-    EXPECT_TRUE(has("leasehold_http_requests_total", {"route=\"/api/v1/things\"", "outcome=\"2xx\"", "method=\"GET\""}));
-    EXPECT_TRUE(has("leasehold_http_requests_total", {"route=\"/api/v1/tenants/{tenant_id}\"", "outcome=\"4xx\""}));
+    EXPECT_TRUE(has(
+        "leasehold_http_requests_total", {"route=\"/api/v1/things\"", "outcome=\"2xx\"", "method=\"GET\""}
+    ));
+    EXPECT_TRUE(
+        has("leasehold_http_requests_total", {"route=\"/api/v1/tenants/{tenant_id}\"", "outcome=\"4xx\""})
+    );
     EXPECT_TRUE(has("leasehold_http_request_seconds_count", {"route=\"/api/v1/things\""}));
     EXPECT_TRUE(has("leasehold_http_fields_ignored_total", {"} 2"}));
     EXPECT_EQ(text.find("0190a000"), std::string::npos) << "no id becomes a label";

@@ -110,16 +110,21 @@ void thing_api::mount(routes& on)
 {
     on.get("/api/v1/things", may::read_things, this, &thing_api::list).summary("All things");
     on.post("/api/v1/things", may::write_things, this, &thing_api::make).codes({"slug_invalid"});
-    on.post("/api/v1/things/created", may::write_things, this, &thing_api::make_created).answers<thing_view>();
+    on.post("/api/v1/things/created", may::write_things, this, &thing_api::make_created)
+        .answers<thing_view>();
     on.post("/api/v1/things/begin", may::write_things, this, &thing_api::begin);
     on.get("/api/v1/tenants/{tenant_id}", may::read_tenant, this, &thing_api::show);
     on.patch("/api/v1/tenants/{tenant_id}", may::read_tenant, this, &thing_api::patch);
     on.del("/api/v1/tenants/{tenant_id}", may::read_tenant, this, &thing_api::remove);
-    on.put("/api/v1/inventory/{kind:text}", may::see_self, this, &thing_api::store).body_limit(1000).gzip(100000);
+    on.put("/api/v1/inventory/{kind:text}", may::see_self, this, &thing_api::store)
+        .body_limit(1000)
+        .gzip(100000);
     on.post("/api/v1/beats", may::see_self, this, &thing_api::beats);
     on.get("/api/v1/failures/{what:text}", may::see_self, this, &thing_api::fail);
     on.get("/api/v1/hang", may::see_self, this, &thing_api::hang).patience(std::chrono::milliseconds(20));
-    on.get("/healthz", open_to_all, [](const context&) -> task<reply> { co_return plain_text(200, "ok\n"); }).quiet();
+    on.get("/healthz", open_to_all, [](const context&) -> task<reply> {
+          co_return plain_text(200, "ok\n");
+      }).quiet();
     on.get("/ui/{file:rest}", open_to_all, [](const context& ctx) -> task<reply> {
         co_return plain_text(200, ctx.path_text("file"));
     });
@@ -194,8 +199,10 @@ task<reply> thing_api::fail(const context& ctx)
 {
     const auto& what = ctx.path_text("what");
     ctx.set_header("Leasehold-Time", "now");
-    if (what == "later") throw retry_later(error_kind::unavailable, "tenant_unavailable", "away", std::chrono::seconds(9));
-    if (what == "unavailable") throw error(error_kind::unavailable, "broker_sealed", "the broker is sealed", "10.0.0.7");
+    if (what == "later")
+        throw retry_later(error_kind::unavailable, "tenant_unavailable", "away", std::chrono::seconds(9));
+    if (what == "unavailable")
+        throw error(error_kind::unavailable, "broker_sealed", "the broker is sealed", "10.0.0.7");
     if (what == "unlicensed") throw error(error_kind::unlicensed, "license_missing", "no license");
     if (what == "std") throw std::runtime_error("secret internals");
     throw 7;

@@ -17,7 +17,11 @@
 // A small API with one of everything, for the tests of routes.
 namespace leasehold::http::testing {
 
-enum class size_class : std::uint8_t { small, large };
+enum class size_class : std::uint8_t
+{
+    small,
+    large
+};
 
 struct bounds
 {
@@ -68,7 +72,8 @@ struct beat
     std::string at;
 };
 
-// "Bearer acme" is acme's caller, "Bearer globex" globex's, "Bearer platform" the platform's; anything else does not verify.
+// "Bearer acme" is acme's caller, "Bearer globex" globex's, "Bearer platform" the platform's; anything else
+// does not verify.
 class test_principal final : public principal
 {
 public:
@@ -97,7 +102,8 @@ class test_gate final : public authenticator, public authorizer
 {
 public:
     task<std::shared_ptr<const principal>> authenticate(const context& ctx) override;
-    task<std::shared_ptr<const authorization>> authorize(const context& ctx, const permission& needed) override;
+    task<std::shared_ptr<const authorization>>
+    authorize(const context& ctx, const permission& needed) override;
 };
 
 namespace may {

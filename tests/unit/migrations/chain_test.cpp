@@ -1,9 +1,8 @@
-#include <leasehold/migrations/chain.hpp>
+#include "scratch_folder.hpp"
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/error.hpp>
-
-#include "scratch_folder.hpp"
+#include <leasehold/migrations/chain.hpp>
 
 #include <gtest/gtest.h>
 
@@ -17,7 +16,8 @@ namespace {
 class written_chain
 {
 public:
-    written_chain& file(std::string name, std::string_view body, std::string_view head = "-- leasehold: phase expand\n")
+    written_chain&
+    file(std::string name, std::string_view body, std::string_view head = "-- leasehold: phase expand\n")
     {
         auto bytes = std::string(head) + std::string(body) + "\n";
         checksums_ += name + "  " + crypto::to_hex(crypto::view(crypto::sha256(bytes))) + "\n";
@@ -87,8 +87,15 @@ TEST(Chain, TakesFilesInNumberOrder)
 
 TEST(Chain, RefusesNamesThatAreNotNumberAndWords)
 {
-    for (const char* name : {"1_create_a.sql", "0001create.sql", "0001_.sql", "0001_Create_a.sql", "0001_create_a.txt",
-                             "0001_create a.sql", "000a_create.sql", "0001_../a.sql"}) {
+    for (const char* name :
+         {"1_create_a.sql",
+          "0001create.sql",
+          "0001_.sql",
+          "0001_Create_a.sql",
+          "0001_create_a.txt",
+          "0001_create a.sql",
+          "000a_create.sql",
+          "0001_../a.sql"}) {
         EXPECT_EQ(code_of([&] { written_chain().file(name, "x").make(); }), "migration_name") << name;
     }
     EXPECT_EQ(code_of([&] { written_chain().file("0001_create_a.sql", "x").make(); }), "");
@@ -106,7 +113,10 @@ TEST(Chain, RefusesGapsAndDoubles)
         "migration_gap"
     );
     // Own files begin at 5000, whatever the built-in number is.
-    EXPECT_EQ(code_of([] { written_chain().file("0001_create_a.sql", "x").file("5000_add_own.sql", "x").make(); }), "");
+    EXPECT_EQ(
+        code_of([] { written_chain().file("0001_create_a.sql", "x").file("5000_add_own.sql", "x").make(); }),
+        ""
+    );
     EXPECT_EQ(
         code_of([] { written_chain().file("0001_create_a.sql", "x").file("5001_add_own.sql", "x").make(); }),
         "migration_gap"
@@ -148,7 +158,8 @@ TEST(Chain, LineEndsChangeNoChecksum)
     std::ofstream(dos_folder / "0001_create_a.sql") << "-- leasehold: phase expand\r\ncreate table a ();\r\n";
     const auto empty = written_chain().make();
     EXPECT_EQ(
-        empty.with_folder(unix_folder.path(), true).checksum(), empty.with_folder(dos_folder.path(), true).checksum()
+        empty.with_folder(unix_folder.path(), true).checksum(),
+        empty.with_folder(dos_folder.path(), true).checksum()
     );
 }
 
@@ -239,8 +250,8 @@ TEST(BuiltInChains, HoldAndTellTheirNames)
     EXPECT_EQ(version_table_of(partition::tenant), "schema_version");
 }
 
-// One database may hold all three (collapsed mode): no file number or name decides whose a table is, the prefix does.
-// What the catalog says of it is proven in tests/integration/migrations.
+// One database may hold all three (collapsed mode): no file number or name decides whose a table is, the
+// prefix does. What the catalog says of it is proven in tests/integration/migrations.
 TEST(BuiltInChains, HaveChecksumsOfTheirOwn)
 {
     const std::set<std::string> checksums{

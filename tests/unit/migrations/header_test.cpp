@@ -26,16 +26,14 @@ TEST(Header, HasDefaults)
 
 TEST(Header, ReadsEveryDirective)
 {
-    const auto head = read(
-        "-- leasehold: phase contract\n"
-        "-- leasehold: lock_timeout 500ms\n"
-        "-- leasehold: statement_timeout 5m\n"
-        "-- leasehold: no-transaction\n"
-        "-- leasehold: repeat 250ms\n"
-        "-- leasehold: requires 0003\n"
-        "-- leasehold: allow M201 the table is empty\n"
-        "drop table a;\n"
-    );
+    const auto head = read("-- leasehold: phase contract\n"
+                           "-- leasehold: lock_timeout 500ms\n"
+                           "-- leasehold: statement_timeout 5m\n"
+                           "-- leasehold: no-transaction\n"
+                           "-- leasehold: repeat 250ms\n"
+                           "-- leasehold: requires 0003\n"
+                           "-- leasehold: allow M201 the table is empty\n"
+                           "drop table a;\n");
     EXPECT_EQ(head.phase, phase::contract);
     EXPECT_EQ(head.lock_timeout, milliseconds(500));
     EXPECT_EQ(head.statement_timeout, std::chrono::minutes(5));
@@ -52,10 +50,10 @@ TEST(Header, EndsWithTheFirstOtherLine)
 TEST(Header, RefusesWhatItDoesNotKnow)
 {
     for (const char* lines : {
-             "create table a ();\n",                                         // no phase
-             "-- leasehold: phase later\n",                                  // no such phase
-             "-- leasehold: phase expand\n-- leasehold: lock_timout 2s\n",   // mistyped
-             "-- leasehold: phase expand\n-- leasehold: lock_timeout 2\n",   // no unit
+             "create table a ();\n",                                        // no phase
+             "-- leasehold: phase later\n",                                 // no such phase
+             "-- leasehold: phase expand\n-- leasehold: lock_timout 2s\n",  // mistyped
+             "-- leasehold: phase expand\n-- leasehold: lock_timeout 2\n",  // no unit
              "-- leasehold: phase expand\n-- leasehold: lock_timeout -1s\n",
              "-- leasehold: phase expand\n-- leasehold: lock_timeout 11s\n",  // more than tenants may wait
              "-- leasehold: phase expand\n-- leasehold: lock_timeout 1ms\n",

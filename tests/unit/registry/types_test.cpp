@@ -11,7 +11,8 @@ namespace {
 
 TEST(Tier, ReadsWhatItWrites)
 {
-    for (const auto one : {tier::database, tier::schema, tier::server}) EXPECT_EQ(parse_tier(to_text(one)), one);
+    for (const auto one : {tier::database, tier::schema, tier::server})
+        EXPECT_EQ(parse_tier(to_text(one)), one);
     EXPECT_FALSE(parse_tier("Database"));
     EXPECT_FALSE(parse_tier(""));
 }
@@ -22,7 +23,8 @@ TEST(Principal, OfTheSystemNamesItsPart)
     EXPECT_TRUE(principal::system("sweeper").request_id.empty());
 }
 
-// A function that serves a tenant cannot be called with an id that a client wrote: only who derives from scope_maker makes one.
+// A function that serves a tenant cannot be called with an id that a client wrote: only who derives from
+// scope_maker makes one.
 TEST(TenantScope, IsNotMadeFromAnId)
 {
     static_assert(!std::is_constructible_v<tenant_scope, tenant_id>);

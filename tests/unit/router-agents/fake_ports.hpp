@@ -15,8 +15,8 @@
 
 namespace leasehold::router::agents::test {
 
-// Directory, registry and tenant databases of the gateway, in memory. What the registry changes is in the directory at
-// once. Rules of the registry's functions are kept as far as the gateway depends on them.
+// Directory, registry and tenant databases of the gateway, in memory. What the registry changes is in the
+// directory at once. Rules of the registry's functions are kept as far as the gateway depends on them.
 class fake_ports final : public gateway_ports,
                          public route_lookup,
                          public platform_sessions,
@@ -98,8 +98,14 @@ public:
     }
 
     // -- route_lookup --
-    [[nodiscard]] std::optional<tenant_facts> find_tenant(const tenant_id& id) const override { return find(tenants, id); }
-    [[nodiscard]] std::optional<host_facts> find_host(const host_id& id) const override { return find(hosts, id); }
+    [[nodiscard]] std::optional<tenant_facts> find_tenant(const tenant_id& id) const override
+    {
+        return find(tenants, id);
+    }
+    [[nodiscard]] std::optional<host_facts> find_host(const host_id& id) const override
+    {
+        return find(hosts, id);
+    }
     [[nodiscard]] std::optional<tenant_id> find_token(const token_id& id) const override
     {
         const auto row = find(tokens, id);
@@ -119,7 +125,8 @@ public:
     [[nodiscard]] std::optional<std::int64_t> licensed_hosts() const override { return 1000; }
 
     // -- platform_sessions --
-    task<std::vector<query_result>> run(tenant_id tenant, role_class, std::vector<statement> statements) override
+    task<std::vector<query_result>>
+    run(tenant_id tenant, role_class, std::vector<statement> statements) override
     {
         calls.push_back({tenant, statements});
         if (on_run) on_run(calls.back());
@@ -150,8 +157,9 @@ public:
             if (host.public_key == what.public_key && host.tenant == row.tenant) replayed = &host;
         }
         out.outcome = row.outcome;
-        if (what.named_tenants && std::count(what.named_tenants->begin(), what.named_tenants->end(), row.tenant) !=
-                                      static_cast<std::ptrdiff_t>(what.named_tenants->size())) {
+        if (what.named_tenants &&
+            std::count(what.named_tenants->begin(), what.named_tenants->end(), row.tenant) !=
+                static_cast<std::ptrdiff_t>(what.named_tenants->size())) {
             out.outcome = "route_key_conflict";
         } else if (replayed != nullptr && replayed->confirmed_at) {
             out.outcome = "already_enrolled";
@@ -185,7 +193,8 @@ public:
         out.tags = row.tags;
         co_return out;
     }
-    task<host_outcome> enrolled(host_id id, std::string hmac, wall_time expires_at, std::string, std::string) override
+    task<host_outcome>
+    enrolled(host_id id, std::string hmac, wall_time expires_at, std::string, std::string) override
     {
         check_registry();
         host_outcome out;
@@ -267,7 +276,8 @@ public:
 private:
     void check_registry() const
     {
-        if (is_registry_away) throw error(error_kind::unavailable, "registry_unavailable", "the registry is away");
+        if (is_registry_away)
+            throw error(error_kind::unavailable, "registry_unavailable", "the registry is away");
     }
     template <class Map>
     static std::optional<typename Map::mapped_type> find(const Map& all, const typename Map::key_type& key)

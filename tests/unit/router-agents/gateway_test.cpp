@@ -1,14 +1,12 @@
+#include "fake_clock.hpp"
 #include "fake_ports.hpp"
 
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/http/problem.hpp>
 #include <leasehold/router/agents/gateway.hpp>
 
-#include <nlohmann/json.hpp>
-
-#include "fake_clock.hpp"
-
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <set>
 
@@ -28,15 +26,23 @@ class GatewayTest : public ::testing::Test
 {
 protected:
     GatewayTest()
-        : keys(hmac_keys::make_file_content()), ports(keys), at(ports, values, keys, clock, meters),
-          acme(ports.add_tenant("acme")), globex(ports.add_tenant("globex"))
+        : keys(hmac_keys::make_file_content())
+        , ports(keys)
+        , at(ports, values, keys, clock, meters)
+        , acme(ports.add_tenant("acme"))
+        , globex(ports.add_tenant("globex"))
     {
         clock.advance_to(real_clock().wall());
     }
 
     http::reply send(
-        method verb, const std::string& path, const std::string& bearer, const std::string& body = "",
-        const std::string& host = "agents.example.com", const std::string& signature = "")
+        method verb,
+        const std::string& path,
+        const std::string& bearer,
+        const std::string& body = "",
+        const std::string& host = "agents.example.com",
+        const std::string& signature = ""
+    )
     {
         http::incoming what(verb, "/agent/v1" + path);
         what.verb_text = http::to_text(verb);
@@ -48,7 +54,10 @@ protected:
         if (!signature.empty()) what.fields.set("Leasehold-Signature", signature);
         return leasehold::run(at.routes().handle(std::move(what)));
     }
-    static json body_of(const http::reply& reply) { return reply.body.empty() ? json() : json::parse(reply.body); }
+    static json body_of(const http::reply& reply)
+    {
+        return reply.body.empty() ? json() : json::parse(reply.body);
+    }
     static std::string code_of(const http::reply& reply)
     {
         const auto body = body_of(reply);
@@ -61,8 +70,11 @@ protected:
         json body = {{"name", "web-1"}, {"fqdn", "web-1.example.com"}, {"labels", {{"role", "web"}}}};
     };
     http::reply enroll(
-        const machine& from, const std::string& token, const std::string& host = "agents.example.com",
-        const std::string& extra = "")
+        const machine& from,
+        const std::string& token,
+        const std::string& host = "agents.example.com",
+        const std::string& extra = ""
+    )
     {
         auto content = from.body;
         content["public_key"] = crypto::to_base64(from.pair.public_key);
@@ -194,9 +206,16 @@ TEST_F(GatewayTest, H5_HoldersAreToldTheTruthAndEverybodyElseOneAnswer)
         int status;
     };
     const std::vector<row> rows{
-        {"token_expired", 401},    {"token_used_up", 401},    {"token_revoked", 401},      {"token_network", 401},
-        {"tenant_suspended", 403}, {"tenant_not_ready", 503}, {"already_enrolled", 409},   {"host_limit", 409},
-        {"license_host_limit", 402}, {"license_expired", 402},
+        {"token_expired", 401},
+        {"token_used_up", 401},
+        {"token_revoked", 401},
+        {"token_network", 401},
+        {"tenant_suspended", 403},
+        {"tenant_not_ready", 503},
+        {"already_enrolled", 409},
+        {"host_limit", 409},
+        {"license_host_limit", 402},
+        {"license_expired", 402},
     };
     for (const auto& one : rows) {
         const auto token = ports.add_token(acme, [&](auto& t) { t.outcome = one.outcome; });
@@ -207,9 +226,11 @@ TEST_F(GatewayTest, H5_HoldersAreToldTheTruthAndEverybodyElseOneAnswer)
     EXPECT_EQ(enroll(machine(), ports.add_token(globex)).status, 201);  // positive control
 
     // Unknown id, and a known id with another secret: the same words.
-    const auto stranger = std::string(credential::make(credential_type::enrollment, uuid::random()).to_text().reveal());
+    const auto stranger =
+        std::string(credential::make(credential_type::enrollment, uuid::random()).to_text().reveal());
     const auto known = ports.tokens.begin()->first;
-    const auto guess = std::string(credential::make(credential_type::enrollment, known.value()).to_text().reveal());
+    const auto guess =
+        std::string(credential::make(credential_type::enrollment, known.value()).to_text().reveal());
     std::set<std::string> answers;
     for (const auto& token : {stranger, guess, std::string("lh_enr_short"), std::string()}) {
         const auto reply = enroll(machine(), token);
@@ -240,7 +261,10 @@ TEST_F(GatewayTest, TheSignatureProvesTheKeyOfTheBody)
     const auto body = stolen.dump();
     const auto text = "leasehold-enroll-1\n" + hex_digest(token) + "\n" + hex_digest(body);
     const auto by_other = crypto::to_base64(crypto::ed25519_sign(other.pair.seed.reveal(), text));
-    EXPECT_EQ(code_of(send(method::post, "/enroll", token, body, "agents.example.com", by_other)), "signature_invalid");
+    EXPECT_EQ(
+        code_of(send(method::post, "/enroll", token, body, "agents.example.com", by_other)),
+        "signature_invalid"
+    );
     EXPECT_EQ(code_of(send(method::post, "/enroll", token, body)), "signature_invalid");
     EXPECT_EQ(ports.tokens.begin()->second.uses, 0);
     EXPECT_EQ(enroll(web, token).status, 201);
@@ -268,8 +292,12 @@ TEST_F(GatewayTest, EnrollmentNeedsTheRegistryAndAWellFormedBody)
 TEST_F(GatewayTest, H6_WhatTheBodyClaimsIsIgnored)
 {
     const auto reply = enroll(
-        machine(), ports.add_token(acme), "agents.example.com",
-        R"({"tenant":{"tid":")" + tid::of(globex).text() + R"("},"host_id":"0190a000-0000-7000-8000-000000000001"})");
+        machine(),
+        ports.add_token(acme),
+        "agents.example.com",
+        R"({"tenant":{"tid":")" + tid::of(globex).text() +
+            R"("},"host_id":"0190a000-0000-7000-8000-000000000001"})"
+    );
     ASSERT_EQ(reply.status, 201);
     EXPECT_EQ(body_of(reply)["tenant"]["tid"], tid::of(acme).text());
     EXPECT_NE(body_of(reply)["host_id"], "0190a000-0000-7000-8000-000000000001");
@@ -279,7 +307,8 @@ TEST_F(GatewayTest, H6_WhatTheBodyClaimsIsIgnored)
     const auto foreign_id = uuid_from_base62(std::string_view(foreign).substr(8, 22))->to_string();
     const auto own_id = uuid_from_base62(std::string_view(credential).substr(8, 22))->to_string();
     ports.calls.clear();
-    const auto body = R"({"at":"2026-01-01T00:00:00Z","metrics":{"a":1},"host_id":")" + foreign_id + R"(","tenant":"globex"})";
+    const auto body = R"({"at":"2026-01-01T00:00:00Z","metrics":{"a":1},"host_id":")" + foreign_id +
+                      R"(","tenant":"globex"})";
     EXPECT_EQ(send(method::post, "/heartbeat", credential, body).status, 200);
     ASSERT_FALSE(ports.calls.empty());
     for (const auto& call : ports.calls) {
@@ -345,7 +374,8 @@ TEST_F(GatewayTest, RefusesWhatIsNoCredentialOfAHost)
     const auto token = ports.add_token(acme);
     const auto known = uuid_from_base62(std::string_view(good).substr(8, 22));
     const auto guess = std::string(credential::make(credential_type::host, *known).to_text().reveal());
-    const auto stranger = std::string(credential::make(credential_type::host, uuid::random()).to_text().reveal());
+    const auto stranger =
+        std::string(credential::make(credential_type::host, uuid::random()).to_text().reveal());
     for (const auto& text : {token, guess, stranger, std::string("x")}) {
         const auto reply = send(method::get, "/self", text);
         EXPECT_EQ(reply.status, 401);
@@ -379,7 +409,8 @@ TEST_F(GatewayTest, RenewsWithTheKeyAndPromotesByUse)
     const auto id = only_host();
     const auto renew = [&](const std::string& bearer, int generation, const machine& by) {
         const auto body = json({{"generation", generation}}).dump();
-        const auto text = "leasehold-renew-1\n" + id.to_string() + "\n" + std::to_string(generation) + "\n" + hex_digest(body);
+        const auto text = "leasehold-renew-1\n" + id.to_string() + "\n" + std::to_string(generation) + "\n" +
+                          hex_digest(body);
         const auto signature = crypto::to_base64(crypto::ed25519_sign(by.pair.seed.reveal(), text));
         return send(method::post, "/credential", bearer, body, "agents.example.com", signature);
     };
@@ -440,7 +471,8 @@ TEST_F(GatewayTest, PartitionsAreMadeOnceADayAndTheirFailureCostsNothing)
     const auto other = ports.add_host(globex);
     const auto made = [&](tenant_id tenant) {
         return std::count_if(ports.calls.begin(), ports.calls.end(), [&](const auto& call) {
-            return call.tenant == tenant && call.statements[0].sql.find("heartbeat_partitions") != std::string::npos;
+            return call.tenant == tenant &&
+                   call.statements[0].sql.find("heartbeat_partitions") != std::string::npos;
         });
     };
     for (int i = 0; i < 3; ++i) send(method::post, "/heartbeat", credential, beat_body());
@@ -475,9 +507,12 @@ TEST_F(GatewayTest, H12_ABadEventNeverBlocksItsBatch)
         stored.push_back(all);
     };
     const auto reply = send(
-        method::post, "/events", credential,
+        method::post,
+        "/events",
+        credential,
         R"({"events":[)" + event(first, "a") + "," + event(poison, "poison") + "," + event(third, "c") + "," +
-            event("no-id", "d") + R"(,7]})");
+            event("no-id", "d") + R"(,7]})"
+    );
     ASSERT_EQ(reply.status, 200) << reply.body;
     const auto body = body_of(reply);
     EXPECT_EQ(body["stored"], 2);

@@ -61,5 +61,5 @@ TEST(ServerKey, TravelsInACancelRequest)
     EXPECT_EQ(std::get<cancel_request>(got).key, key->bytes());
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

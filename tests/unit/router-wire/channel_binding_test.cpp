@@ -71,5 +71,5 @@ TEST(TlsServerEndPoint, HasNoneForEd25519AndForJunk)
     EXPECT_EQ(tls_server_end_point(good.substr(0, good.size() - 1)), std::nullopt);
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

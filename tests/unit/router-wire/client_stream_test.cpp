@@ -151,5 +151,5 @@ TEST(ClientStream, StaysBroken)
     EXPECT_EQ(stream.next(message_writer().sync().view()).what, client_event::kind::violation);
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

@@ -124,5 +124,5 @@ TEST(NoticeResponse, IsAWarningOfTheSameForm)
     EXPECT_EQ(fields.find('D'), "code=lease_ending request=r");
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

@@ -119,5 +119,5 @@ TEST(ForeignBytes, NeverProveAnything)
     EXPECT_LT(proven, 30);
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

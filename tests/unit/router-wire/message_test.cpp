@@ -229,5 +229,5 @@ TEST(CommandTag, IsSortedAndCounted)
     EXPECT_EQ(rows_of_tag("SELECT 99999999999999999999999"), std::nullopt);
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

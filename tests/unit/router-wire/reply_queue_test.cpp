@@ -218,5 +218,5 @@ TEST(ReplyQueue, KeepsTheOrderOfThousands)
     EXPECT_TRUE(queue.is_empty());
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

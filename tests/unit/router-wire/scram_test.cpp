@@ -113,7 +113,7 @@ TEST(ScramServer, LooksTheSameForAUserThatDoesNotExist)
     };
     EXPECT_EQ(first("ghost"), first("ghost"));
     EXPECT_NE(first("ghost"), first("other"));
-    EXPECT_EQ(first("ghost").size(), server_first.size()); // the salt has PostgreSQL's length
+    EXPECT_EQ(first("ghost").size(), server_first.size());  // the salt has PostgreSQL's length
     EXPECT_TRUE(first("ghost").ends_with(",i=4096"));
 
     scram_server server(make_mock_verifier("mock key", "ghost"), "", server_nonce);
@@ -221,8 +221,8 @@ TEST(ScramClient, HoldsTheServerToNonceSaltAndIterations)
     EXPECT_EQ(reads("r=abcX,s=AAAA,i=1"), scram_failure::iterations);
     EXPECT_EQ(reads("r=abcX,s=AAAA,i=200001"), scram_failure::iterations);
     EXPECT_EQ(reads("r=abcX,s=AAAA,i=4096x"), scram_failure::iterations);
-    EXPECT_EQ(reads("r=abc,s=AAAA,i=4096"), scram_failure::malformed);  // nothing added
-    EXPECT_EQ(reads("r=xbcX,s=AAAA,i=4096"), scram_failure::malformed); // not ours
+    EXPECT_EQ(reads("r=abc,s=AAAA,i=4096"), scram_failure::malformed);   // nothing added
+    EXPECT_EQ(reads("r=xbcX,s=AAAA,i=4096"), scram_failure::malformed);  // not ours
     EXPECT_EQ(reads("r=abcX,s=,i=4096"), scram_failure::malformed);
     EXPECT_EQ(reads("r=abcX,s=!!,i=4096"), scram_failure::malformed);
     EXPECT_EQ(reads("r=abcX,s=AAAA,i=4096,x=1"), scram_failure::malformed);
@@ -244,7 +244,7 @@ TEST(ScramClient, RefusesAServerThatDoesNotKnowTheVerifier)
     };
     EXPECT_EQ(
         verify(server_final).why, scram_failure::impostor
-    ); // signed over another first message ("n=user")
+    );  // signed over another first message ("n=user")
     EXPECT_EQ(verify("v=AAAA").why, scram_failure::malformed);
     EXPECT_EQ(verify("e=invalid-proof").why, scram_failure::mismatch);
     EXPECT_EQ(verify("").why, scram_failure::malformed);
@@ -263,5 +263,5 @@ TEST(ScramClient, RefusesStepsOutOfOrder)
     EXPECT_EQ(server.begin(scram_sha_256, client_first).state, scram_state::failed);
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

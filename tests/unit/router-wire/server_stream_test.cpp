@@ -155,5 +155,5 @@ TEST(ServerStream, RefusesWhatIsUnknownMalformedOrOutOfPlace)
         EXPECT_EQ(why(header('D', length), in_query), "protocol_violation") << length;
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

@@ -99,14 +99,14 @@ TEST(StartupParser, RefusesWhatIsNoListOfPairs)
     const auto with = [](std::string_view body) { return why_refused(protocol_3_0, body); };
     using namespace std::string_view_literals;
     EXPECT_EQ(with("user\0u\0\0"sv), "");
-    EXPECT_EQ(with("user\0u\0"sv), "protocol_violation");             // no last NUL: an odd list
-    EXPECT_EQ(with("user\0u"sv), "protocol_violation");               // no end at all
-    EXPECT_EQ(with("user\0u\0database\0\0"sv), "protocol_violation"); // a name without a value
-    EXPECT_EQ(with("user\0u\0\0x\0\0"sv), "protocol_violation");      // an empty name
+    EXPECT_EQ(with("user\0u\0"sv), "protocol_violation");              // no last NUL: an odd list
+    EXPECT_EQ(with("user\0u"sv), "protocol_violation");                // no end at all
+    EXPECT_EQ(with("user\0u\0database\0\0"sv), "protocol_violation");  // a name without a value
+    EXPECT_EQ(with("user\0u\0\0x\0\0"sv), "protocol_violation");       // an empty name
     EXPECT_EQ(with("user\0u\0\0\0"sv), "protocol_violation");
-    EXPECT_EQ(with("user\0u\0user\0u\0\0"sv), "protocol_violation"); // twice
-    EXPECT_EQ(with("database\0d\0\0"sv), "protocol_violation");      // no user
-    EXPECT_EQ(with("user\0\0\0"sv), "protocol_violation");           // an empty one
+    EXPECT_EQ(with("user\0u\0user\0u\0\0"sv), "protocol_violation");  // twice
+    EXPECT_EQ(with("database\0d\0\0"sv), "protocol_violation");       // no user
+    EXPECT_EQ(with("user\0\0\0"sv), "protocol_violation");            // an empty one
     EXPECT_EQ(with("\0"sv), "protocol_violation");
     EXPECT_EQ(with(""sv), "protocol_violation");
 }
@@ -328,5 +328,5 @@ TEST(ParseSslAnswer, RefusesMoreThanOneByte)
     EXPECT_EQ(parse_ssl_answer("E"), ssl_answer::refused);
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

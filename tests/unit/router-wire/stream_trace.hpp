@@ -118,4 +118,4 @@ trace<Stream> trace_of(std::string_view bytes, Args... args)
     return whole;
 }
 
-} // namespace leasehold::router::wire::test
+}  // namespace leasehold::router::wire::test

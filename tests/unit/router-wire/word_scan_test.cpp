@@ -161,5 +161,5 @@ TEST(WordScan, BeginsAnew)
     EXPECT_TRUE(scanner.found().has(f::listen));
 }
 
-} // namespace
-} // namespace leasehold::router::wire
+}  // namespace
+}  // namespace leasehold::router::wire

@@ -117,5 +117,5 @@ TEST(Acts, WhatIsNamedAndNotThereIsGone)
     EXPECT_FALSE(change.tenants.begin()->second.has_value());
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

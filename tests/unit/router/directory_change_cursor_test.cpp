@@ -39,9 +39,9 @@ TEST(ChangeCursor, GivesAGapUpOnlyWhenAllOfThatTimeHaveEnded)
     change_cursor cursor;
     cursor.begin({1}, 100, 100);
     EXPECT_TRUE(cursor.take({3}, 101, 103, 1));
-    EXPECT_TRUE(cursor.take({}, 102, 120, 1)); // 102 could still hold it
+    EXPECT_TRUE(cursor.take({}, 102, 120, 1));  // 102 could still hold it
     EXPECT_EQ(cursor.gaps(), ids{2});
-    EXPECT_TRUE(cursor.take({}, 103, 121, 1)); // everything below 103 is over: it was rolled back
+    EXPECT_TRUE(cursor.take({}, 103, 121, 1));  // everything below 103 is over: it was rolled back
     EXPECT_TRUE(cursor.gaps().empty());
 }
 
@@ -68,5 +68,5 @@ TEST(ChangeCursor, AsksForALoadWhenTooMuchIsMissing)
     EXPECT_FALSE(cursor.take({2 + change_cursor::jump_max}, 100, 100, 1));
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

@@ -41,4 +41,4 @@ public:
     any_directory() : fleet_directory(leasehold::test::verified_fleet(), "example.net") {}
 };
 
-} // namespace leasehold::router::test
+}  // namespace leasehold::router::test

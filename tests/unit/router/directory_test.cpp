@@ -40,7 +40,7 @@ TEST(Directory, FindsATenantByEveryOfItsNames)
         EXPECT_EQ(found->id, acme.id);
     }
     EXPECT_EQ(now->find_slug("globex")->id, globex.id);
-    EXPECT_EQ(now->find_slug("Acme"), nullptr); // no folding
+    EXPECT_EQ(now->find_slug("Acme"), nullptr);  // no folding
     EXPECT_EQ(now->find_domain("other.acme.test"), nullptr);
     EXPECT_EQ(now->find_domain("example.net"), nullptr);
     EXPECT_EQ(now->find_domain("acmeXexample.net"), nullptr);
@@ -181,5 +181,5 @@ TEST(Network, HoldsItsHostsAndNoOthers)
     EXPECT_FALSE(network::parse("10.0.0"));
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

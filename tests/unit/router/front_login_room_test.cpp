@@ -38,7 +38,7 @@ TEST(LoginRoom, WhoSpeaksIsNotGivenUp)
     speaking.has_spoken();
     EXPECT_FALSE(room.enter(here, late, [] {}));
     EXPECT_FALSE(is_closed);
-    EXPECT_TRUE(room.enter(there, elsewhere, [] {})); // others are not touched by it
+    EXPECT_TRUE(room.enter(there, elsewhere, [] {}));  // others are not touched by it
     speaking.leave();
     EXPECT_TRUE(room.enter(here, late, [] {}));
 }
@@ -61,8 +61,8 @@ TEST(FailedLogins, ManyFailuresOfOneAddressWait)
     const auto now = boot_clock::now();
     for (std::size_t i = 0; i < failed_logins::per_tenant; ++i) EXPECT_FALSE(failures.note("t", here, now));
     EXPECT_TRUE(failures.note("t", here, now));
-    EXPECT_FALSE(failures.note("t", there, now));      // another address
-    EXPECT_FALSE(failures.note("t", here, now + 61s)); // another minute
+    EXPECT_FALSE(failures.note("t", there, now));       // another address
+    EXPECT_FALSE(failures.note("t", here, now + 61s));  // another minute
 }
 
 TEST(FailedLogins, ManyTenantsFromOneAddressWait)
@@ -76,5 +76,5 @@ TEST(FailedLogins, ManyTenantsFromOneAddressWait)
     EXPECT_EQ(waits, 1U);
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

@@ -127,9 +127,9 @@ TEST(FindRoute, SomeNamesAreNoKeys)
 {
     stage s;
     presented_names names;
-    names.sni = "router.example.com"; // the router's own
+    names.sni = "router.example.com";  // the router's own
     names.user = "key";
-    names.database = "key"; // what libpq sends when nobody named one
+    names.database = "key";  // what libpq sends when nobody named one
     EXPECT_TRUE(find_route(*s.in, names, "Router.example.com:7632").keys.empty());
     names.sni = "127.0.0.1";
     names.database = "";
@@ -151,8 +151,8 @@ TEST(UserName, SaysItsFormAndNothingOfWhatExists)
     EXPECT_EQ(parse_user_name("postgres").kind, user_name::form::unknown);
     EXPECT_EQ(parse_user_name("key-root").kind, user_name::form::unknown);
     EXPECT_EQ(parse_user_name("").kind, user_name::form::unknown);
-    EXPECT_EQ(parse_user_name("zzzzzzzzzzzzzzzzzzzzzz").kind, user_name::form::unknown); // above 128 bits
+    EXPECT_EQ(parse_user_name("zzzzzzzzzzzzzzzzzzzzzz").kind, user_name::form::unknown);  // above 128 bits
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

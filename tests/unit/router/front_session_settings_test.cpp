@@ -14,7 +14,7 @@ std::variant<session_settings, wire::violation> read(std::vector<wire::startup_p
     wire::message_writer writer;
     pairs.insert(pairs.begin(), {"user", "key"});
     writer.startup(wire::protocol_3_0, pairs);
-    static std::string bytes; // the message's views point there
+    static std::string bytes;  // the message's views point there
     bytes = writer.take();
     wire::startup_parser parser;
     const auto packet = parser.next(bytes);
@@ -52,5 +52,5 @@ TEST(SessionSettings, KnowsItsOwnOptionsAndNoOthers)
     }
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

@@ -56,5 +56,5 @@ TEST(Ticket, IsRefusedWhenAlteredForeignEndedOrTooLong)
     EXPECT_FALSE(open_ticket(seal_ticket(made, keys).reveal(), keys, now));
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

@@ -15,9 +15,9 @@
 #endif
 
 namespace {
-thread_local bool is_counted = false;      // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-std::atomic<std::uint64_t> allocations{0}; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-} // namespace
+thread_local bool is_counted = false;       // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+std::atomic<std::uint64_t> allocations{0};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+}  // namespace
 
 #if LEASEHOLD_COUNTS_ALLOCATIONS
 void* operator new(std::size_t size)
@@ -82,7 +82,7 @@ TEST_F(RelayAllocation, AHundredThousandQueriesAllocateNothing)
             ASSERT_EQ(client.talk.until_ready(), "12nCZI");
         }
     };
-    run(1'000); // warm
+    run(1'000);  // warm
     count(true);
     run(LEASEHOLD_COUNTS_ALLOCATIONS != 0 ? 100'000 : 2'000);
     const auto counted = allocations.load();
@@ -91,15 +91,15 @@ TEST_F(RelayAllocation, AHundredThousandQueriesAllocateNothing)
     EXPECT_GT(on->read_counters().transactions.get(), 2'000U);
 
 #if LEASEHOLD_COUNTS_ALLOCATIONS
-    count(true); // it does count
+    count(true);  // it does count
     auto more = connect(of(acme));
     EXPECT_EQ(more.talk.until_ready(), "SSKZI");
     EXPECT_GT(allocations.load(), counted);
     count(false);
 #endif
-    on->stop(); // ends the connection, and so the thread
+    on->stop();  // ends the connection, and so the thread
     answers.join();
 }
 
-} // namespace
-} // namespace leasehold::router::relay::test
+}  // namespace
+}  // namespace leasehold::router::relay::test

@@ -43,7 +43,7 @@ TEST_F(RelayFaults, AServersOwnFatalIsPassedOnAlone)
     server.send(error_only("57P01", "FATAL"));
     server.close();
     EXPECT_EQ(sqlstate_of(*client.talk.next()), "57P01");
-    EXPECT_TRUE(client.talk.is_closed()); // and no second error
+    EXPECT_TRUE(client.talk.is_closed());  // and no second error
 }
 
 TEST_F(RelayFaults, AReplyThatNobodyAskedForClosesTheServer)
@@ -80,10 +80,10 @@ TEST_F(RelayFaults, AClientGoneInATransactionIsRolledBack)
     server.send(simple_reply("ROLLBACK"));
     auto other = join(of(acme));
     other.talk.send(query("select 1"));
-    EXPECT_EQ(server.next()->body, std::string("select 1\0", 9)); // the same server, clean
+    EXPECT_EQ(server.next()->body, std::string("select 1\0", 9));  // the same server, clean
     server.send(simple_reply("SELECT 1"));
     EXPECT_EQ(other.talk.until_ready(), "CZI");
-    EXPECT_FALSE(ports.next_cancel(0ms)); // nothing ran
+    EXPECT_FALSE(ports.next_cancel(0ms));  // nothing ran
 }
 
 TEST_F(RelayFaults, AClientGoneInMidQueryIsCancelledAndItsReplyIsNobodys)
@@ -102,7 +102,7 @@ TEST_F(RelayFaults, AClientGoneInMidQueryIsCancelledAndItsReplyIsNobodys)
     EXPECT_EQ(cancel->key, "skey");
     server.send(error_reply("57014"));
     settle();
-    EXPECT_TRUE(server.is_silent()); // not lent while the cancel request is under way
+    EXPECT_TRUE(server.is_silent());  // not lent while the cancel request is under way
     cancel->answer.done();
     EXPECT_EQ(server.next()->body, std::string("select 'other'\0", 15));
     server.send(simple_reply("SELECT 1"));
@@ -179,7 +179,7 @@ TEST_F(RelayFaults, AWaiterIsRefusedInTimeAndStays)
     EXPECT_EQ(server.next()->type, 'Q');
     server.send(simple_reply("COMMIT"));
     second.talk.send(query("select 2"));
-    EXPECT_EQ(server.next()->body, std::string("select 2\0", 9)); // it is served after all
+    EXPECT_EQ(server.next()->body, std::string("select 2\0", 9));  // it is served after all
     EXPECT_EQ(on->read_counters().pool_timeouts.get(), 2U);
 }
 
@@ -189,7 +189,7 @@ TEST_F(RelayFaults, AFailedLoginIsToldToThoseWhoWait)
     ports.next_request()->refuse(refusals::server_unavailable);
     const auto told = client.talk.next();
     EXPECT_EQ(sqlstate_of(*told), "57P03");
-    EXPECT_EQ(field_of(*told, 'V'), "FATAL"); // before ReadyForQuery
+    EXPECT_EQ(field_of(*told, 'V'), "FATAL");  // before ReadyForQuery
     EXPECT_TRUE(client.talk.is_closed());
 
     auto [later, server] = join_first(of(acme));
@@ -211,7 +211,7 @@ TEST_F(RelayFaults, ARequestThatIsForgottenIsAnswered)
 
 TEST_F(RelayFaults, AStoppedReaderStopsItsServer)
 {
-    auto joined = join_first(of(acme)); // not a structured binding: clang 14 cannot capture one
+    auto joined = join_first(of(acme));  // not a structured binding: clang 14 cannot capture one
     auto& client = joined.first;
     auto& server = joined.second;
     client.talk.send(query("copy t to stdout"));
@@ -222,7 +222,7 @@ TEST_F(RelayFaults, AStoppedReaderStopsItsServer)
     out.copy_data(std::string(8000, 'x'));
     const auto row = out.take();
     std::size_t sent =
-        0; // until the lane takes no more: sockets and one high-water mark, not memory without end
+        0;  // until the lane takes no more: sockets and one high-water mark, not memory without end
     std::string open;
     for (int idle = 0; idle < 3;) {
         if (open.empty()) open = row;
@@ -262,7 +262,7 @@ TEST_F(RelayFaults, AStoppedReaderStopsItsServer)
 
 TEST_F(RelayFaults, AServerThatDoesNotReadStopsItsClient)
 {
-    auto joined = join_first(of(acme)); // not a structured binding: clang 14 cannot capture one
+    auto joined = join_first(of(acme));  // not a structured binding: clang 14 cannot capture one
     auto& client = joined.first;
     auto& server = joined.second;
     client.talk.send(query("copy t from stdin"));
@@ -317,12 +317,12 @@ TEST_F(RelayFaults, AStalledReaderIsEnded)
     while (ports.closed_count() == 0 && sent < all.size()) {
         const auto count = server.send_some(std::string_view(all).substr(sent));
         sent += count;
-        if (count == 0 && !server.is_silent()) break; // closed
+        if (count == 0 && !server.is_silent()) break;  // closed
         if (count == 0) settle();
     }
     EXPECT_TRUE(ports.next_cancel());
     while (client.talk.next()) {
-    } // ends
+    }  // ends
 }
 
 TEST_F(RelayFaults, AMessageThatIsNotFinishedIsEnded)
@@ -378,7 +378,7 @@ TEST_F(RelayFaults, ACancelReachesOnlyItsOwnQuery)
     client.talk.send(query("select pg_sleep(100)"));
     EXPECT_EQ(server.next()->type, 'Q');
     on->cancel(client.pid, "forged");
-    on->cancel(other.pid, other.key); // it runs nothing
+    on->cancel(other.pid, other.key);  // it runs nothing
     settle();
     EXPECT_FALSE(ports.next_cancel(0ms));
     on->cancel(client.pid, client.key);
@@ -401,7 +401,7 @@ TEST_F(RelayFaults, ACancelReachesOnlyItsOwnQuery)
 TEST_F(RelayFaults, AQueryWithoutSyncIsCancelledToo)
 {
     auto options = of(acme);
-    options.limits.idle_in_transaction = 50ms; // the server works: this is not idle
+    options.limits.idle_in_transaction = 50ms;  // the server works: this is not idle
     auto [client, server] = join_first(options);
     wire::message_writer out;
     out.parse("", "select pg_sleep(100)").execute("").flush();
@@ -437,5 +437,5 @@ TEST_F(RelayFaults, ACancelledWaiterLeavesTheQueue)
     EXPECT_TRUE(server.is_silent());
 }
 
-} // namespace
-} // namespace leasehold::router::relay::test
+}  // namespace
+}  // namespace leasehold::router::relay::test

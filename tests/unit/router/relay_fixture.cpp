@@ -320,4 +320,4 @@ void relay_test::settle()
     }
 }
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

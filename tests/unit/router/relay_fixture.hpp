@@ -53,8 +53,8 @@ public:
     std::string types(std::size_t count);
     // Types of all messages up to ReadyForQuery, with its status appended: "TDCZI".
     std::string until_ready();
-    bool is_silent(); // nothing has come; settle() the lane first
-    bool is_closed(); // waits for the end of the stream
+    bool is_silent();  // nothing has come; settle() the lane first
+    bool is_closed();  // waits for the end of the stream
     void close();
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
@@ -103,7 +103,7 @@ private:
 
 wire::message_writer messages();
 std::string query(std::string_view sql);
-std::string simple_reply(std::string_view tag, char status = 'I'); // CommandComplete, ReadyForQuery
+std::string simple_reply(std::string_view tag, char status = 'I');  // CommandComplete, ReadyForQuery
 std::string ready(char status = 'I');
 std::string error_reply(std::string_view sqlstate, char status = 'I', std::string_view severity = "ERROR");
 std::string error_only(std::string_view sqlstate, std::string_view severity = "ERROR");
@@ -154,4 +154,4 @@ protected:
     std::unique_ptr<lane> on;
 };
 
-} // namespace leasehold::router::relay::test
+}  // namespace leasehold::router::relay::test

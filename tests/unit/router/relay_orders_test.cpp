@@ -65,7 +65,7 @@ TEST_F(RelayOrders, KillingATenantEndsAllOfItAndNothingElse)
     auto cancel = ports.next_cancel();
     ASSERT_TRUE(cancel);
     EXPECT_EQ(cancel->pid.value, 1000U);
-    EXPECT_EQ(told.wait_for(0ms), std::future_status::timeout); // done means done
+    EXPECT_EQ(told.wait_for(0ms), std::future_status::timeout);  // done means done
     cancel->answer.done();
     const auto counts = take(told);
     EXPECT_EQ(counts.sessions, 3U);
@@ -95,7 +95,7 @@ TEST_F(RelayOrders, AServerAskedForBeforeAKillIsNotTakenAfterIt)
     auto told = kill(acme);
     EXPECT_EQ(take(told).sessions, 1U);
     EXPECT_EQ(sqlstate_of(*client.talk.next()), "57P01");
-    auto later = connect(of(acme)); // resumed meanwhile
+    auto later = connect(of(acme));  // resumed meanwhile
     settle();
     auto [socket, talk] = make_pair_of_sockets();
     verified_server server;
@@ -144,14 +144,14 @@ TEST_F(RelayOrders, AnEndingLeaseIsReplacedWithoutAnError)
     EXPECT_EQ(other.talk.until_ready(), "CZI");
 
     on->lease_ending({acme, 1, role_class::rw, 1}, boot_clock::now() + 60s);
-    EXPECT_EQ(second.next()->type, 'X'); // idle: now
+    EXPECT_EQ(second.next()->type, 'X');  // idle: now
     other.talk.send(query("select 2"));
     auto third = log_in(2);
     EXPECT_EQ(third.next()->type, 'Q');
     third.send(simple_reply("SELECT 1"));
     EXPECT_EQ(other.talk.until_ready(), "CZI");
 
-    client.talk.send(query("commit")); // busy: when it is given back
+    client.talk.send(query("commit"));  // busy: when it is given back
     EXPECT_EQ(server.next()->type, 'Q');
     server.send(simple_reply("COMMIT"));
     EXPECT_EQ(client.talk.until_ready(), "CZI");
@@ -173,12 +173,12 @@ TEST_F(RelayOrders, AServerOfALeaseThatHasEndedMeanwhileIsNotTaken)
 TEST_F(RelayOrders, AtTheEndOfItsLeaseATransactionIsCut)
 {
     auto client = connect(of(acme));
-    auto server = log_in(1, boot_clock::now() + 3100ms); // three seconds before that it ends
+    auto server = log_in(1, boot_clock::now() + 3100ms);  // three seconds before that it ends
     EXPECT_EQ(client.talk.until_ready(), "SSKZI");
     client.talk.send(query("select pg_sleep(100)"));
     EXPECT_EQ(server.next()->type, 'Q');
     EXPECT_TRUE(ports.next_cancel());
-    const auto told = client.talk.next(); // a second later
+    const auto told = client.talk.next();  // a second later
     EXPECT_EQ(sqlstate_of(*told), "57P01");
     EXPECT_NE(field_of(*told, 'D').find("code=lease_ended"), std::string_view::npos);
     EXPECT_TRUE(server.is_closed());
@@ -192,7 +192,7 @@ TEST_F(RelayOrders, ARenewedLeaseLivesOn)
     EXPECT_EQ(client.talk.until_ready(), "SSKZI");
     on->lease_renewed({acme, 1, role_class::rw, 1}, boot_clock::now() + 60s);
     auto [witness, other] = join_first(of(globex));
-    on->lease_ending({globex, 1, role_class::rw, 1}, boot_clock::now() + 300ms); // later than acme's old end
+    on->lease_ending({globex, 1, role_class::rw, 1}, boot_clock::now() + 300ms);  // later than acme's old end
     EXPECT_EQ(other.next()->type, 'X');
     client.talk.send(query("select 1"));
     EXPECT_EQ(server.next()->type, 'Q');
@@ -200,7 +200,7 @@ TEST_F(RelayOrders, ARenewedLeaseLivesOn)
     EXPECT_EQ(client.talk.until_ready(), "CZI");
 }
 
-TEST_F(RelayOrders, AServerWithoutALeaseIsTaken) // collapsed mode
+TEST_F(RelayOrders, AServerWithoutALeaseIsTaken)  // collapsed mode
 {
     auto client = connect(of(acme));
     auto request = ports.next_request();
@@ -287,7 +287,7 @@ TEST_F(RelayOrders, AnInternalCallHasConnectionsOfItsOwn)
 {
     auto [client, theirs] = join_first(of(acme));
     auto reply = call(query("insert into hosts values (1)"));
-    auto server = log_in(); // not the client's idle one
+    auto server = log_in();  // not the client's idle one
     EXPECT_EQ(server.next()->body, std::string("insert into hosts values (1)\0", 29));
     EXPECT_TRUE(theirs.is_silent());
     server.send(simple_reply("INSERT 0 1"));
@@ -298,7 +298,7 @@ TEST_F(RelayOrders, AnInternalCallHasConnectionsOfItsOwn)
     EXPECT_EQ(got.link, 0U);
 
     auto again = call(query("select 1"));
-    EXPECT_EQ(server.next()->type, 'Q'); // pooled
+    EXPECT_EQ(server.next()->type, 'Q');  // pooled
     server.send(error_reply("42P01"));
     EXPECT_EQ(std::get<internal_reply>(take(again)).bytes, error_reply("42P01"));
 }
@@ -321,7 +321,7 @@ TEST_F(RelayOrders, ALinkKeepsItsConnectionForTheWholeTransaction)
     server.send(simple_reply("BEGIN", 'T'));
     const auto link = std::get<internal_reply>(take(first)).link;
     ASSERT_NE(link, 0U);
-    auto other = call(query("select 'other'")); // waits: the pool has one connection
+    auto other = call(query("select 'other'"));  // waits: the pool has one connection
     auto second = call(query("insert"), link, true);
     EXPECT_EQ(server.next()->body, std::string("insert\0", 7));
     server.send(simple_reply("INSERT 0 1", 'T'));
@@ -387,5 +387,5 @@ TEST_F(RelayOrders, AnUnusedPoolIsForgotten)
     EXPECT_EQ(on->read_counters().sessions.get(), 0U);
 }
 
-} // namespace
-} // namespace leasehold::router::relay::test
+}  // namespace
+}  // namespace leasehold::router::relay::test

@@ -31,7 +31,7 @@ TEST_F(RelaySession, GreetsWithWhatTheFirstServerReported)
 {
     auto client = connect(of(acme));
     settle();
-    EXPECT_TRUE(client.talk.is_silent()); // no login yet, nothing known
+    EXPECT_TRUE(client.talk.is_silent());  // no login yet, nothing known
     auto server = log_in();
     const auto first = client.talk.next();
     ASSERT_TRUE(first);
@@ -111,7 +111,7 @@ TEST_F(RelaySession, HoldsItsServerForATransaction)
     server.send(simple_reply("BEGIN", 'T'));
     EXPECT_EQ(client.talk.until_ready(), "CZT");
 
-    other.talk.send(query("select 2")); // not on the server that is in a transaction
+    other.talk.send(query("select 2"));  // not on the server that is in a transaction
     auto second = log_in();
     EXPECT_EQ(second.next()->type, 'Q');
     EXPECT_TRUE(server.is_silent());
@@ -134,7 +134,7 @@ TEST_F(RelaySession, SharesOneServerAmongClientsInTurn)
     EXPECT_EQ(server.next()->body, std::string("select 'first'\0", 15));
     second.talk.send(query("select 'second'"));
     settle();
-    EXPECT_TRUE(server.is_silent()); // it waits
+    EXPECT_TRUE(server.is_silent());  // it waits
     EXPECT_EQ(on->read_counters().waiting.get(), 1U);
     server.send(simple_reply("FIRST 1"));
     EXPECT_EQ(server.next()->body, std::string("select 'second'\0", 16));
@@ -191,10 +191,10 @@ TEST_F(RelaySession, KeepsPipelinedBatchesApartAfterAnError)
     client.talk.send(extended("bad") + extended("good"));
     EXPECT_EQ(server.types(10), "PBDESPBDES");
     other.talk.send(query("select 'other'"));
-    server.send(error_reply("42601")); // Bind, Describe and Execute are skipped
+    server.send(error_reply("42601"));  // Bind, Describe and Execute are skipped
     EXPECT_EQ(client.talk.until_ready(), "EZI");
     settle();
-    EXPECT_TRUE(server.is_silent()); // one Sync is still owed: not lent to the other client
+    EXPECT_TRUE(server.is_silent());  // one Sync is still owed: not lent to the other client
     server.send(extended_reply() + ready());
     EXPECT_EQ(client.talk.until_ready(), "12TDCZI");
     EXPECT_EQ(server.next()->body, std::string("select 'other'\0", 15));
@@ -244,7 +244,7 @@ TEST_F(RelaySession, ThrowsAwayTheRestOfAFailedCopy)
     wire::message_writer data;
     data.copy_data("more\n").copy_done();
     client.talk.send(data.take() + query("select 3"));
-    EXPECT_EQ(server.next()->body, std::string("select 3\0", 9)); // no data before it
+    EXPECT_EQ(server.next()->body, std::string("select 3\0", 9));  // no data before it
     server.send(simple_reply("SELECT 1"));
     EXPECT_EQ(client.talk.until_ready(), "CZI");
     other.talk.send(query("select 4"));
@@ -273,7 +273,7 @@ TEST_F(RelaySession, RelaysAFunctionCall)
 
 TEST_F(RelaySession, StreamsAMessageLargerThanAnyBuffer)
 {
-    auto joined = join_first(of(acme)); // not a structured binding: clang 14 cannot capture one
+    auto joined = join_first(of(acme));  // not a structured binding: clang 14 cannot capture one
     auto& client = joined.first;
     auto& server = joined.second;
     const std::string large(3'000'000, 'x');
@@ -302,7 +302,7 @@ TEST_F(RelaySession, PinsAClientWithANamedStatement)
     EXPECT_EQ(on->read_counters().pins.get(), 1U);
 
     other.talk.send(query("select 2"));
-    auto second = log_in(); // the idle one belongs to the pinned client
+    auto second = log_in();  // the idle one belongs to the pinned client
     EXPECT_EQ(second.next()->type, 'Q');
     second.send(simple_reply("SELECT 1"));
     EXPECT_EQ(other.talk.until_ready(), "CZI");
@@ -311,7 +311,7 @@ TEST_F(RelaySession, PinsAClientWithANamedStatement)
     wire::message_writer bye;
     bye.terminate();
     client.talk.send(bye.take());
-    EXPECT_EQ(server.next()->type, 'X'); // nobody gets it afterwards
+    EXPECT_EQ(server.next()->type, 'X');  // nobody gets it afterwards
     EXPECT_TRUE(server.is_closed());
     EXPECT_TRUE(ports.wait_for_closed(1));
 }
@@ -322,7 +322,7 @@ class RelayPins : public relay_test, public ::testing::WithParamInterface<const 
 TEST_P(RelayPins, KeepTheServer)
 {
     auto [client, server] = join_first(of(acme));
-    client.talk.send(query("select 1")); // positive control: this one gives it back
+    client.talk.send(query("select 1"));  // positive control: this one gives it back
     EXPECT_EQ(server.next()->type, 'Q');
     server.send(simple_reply("SELECT 1"));
     EXPECT_EQ(client.talk.until_ready(), "CZI");
@@ -390,20 +390,20 @@ TEST_F(RelaySession, PutsItsSettingsInPlaceBeforeItsFirstQuery)
     const auto set = server.next();
     EXPECT_NE(set->body.find("set_config('TimeZone', 'Europe/Berlin', false)"), std::string::npos);
     settle();
-    EXPECT_TRUE(server.is_silent()); // the query waits until the settings are known to be good
+    EXPECT_TRUE(server.is_silent());  // the query waits until the settings are known to be good
     wire::message_writer out;
     out.command_complete("RESET").parameter_status("TimeZone", "Europe/Berlin").row_description({});
     server.send(out.take() + simple_reply("SELECT 1"));
     EXPECT_EQ(server.next()->body, std::string("select 1\0", 9));
     server.send(simple_reply("SELECT 1"));
-    EXPECT_EQ(client.talk.until_ready(), "SCZI"); // the report is for it, the rest is not
+    EXPECT_EQ(client.talk.until_ready(), "SCZI");  // the report is for it, the rest is not
 
-    client.talk.send(query("select 2")); // still in place
+    client.talk.send(query("select 2"));  // still in place
     EXPECT_EQ(server.next()->body, std::string("select 2\0", 9));
     server.send(simple_reply("SELECT 1"));
     EXPECT_EQ(client.talk.until_ready(), "CZI");
 
-    plain.talk.send(query("select 3")); // another client's server has none of it, in the same send
+    plain.talk.send(query("select 3"));  // another client's server has none of it, in the same send
     EXPECT_EQ(server.next()->body, std::string("RESET ALL\0", 10));
     EXPECT_EQ(server.next()->body, std::string("select 3\0", 9));
     server.send(simple_reply("RESET") + simple_reply("SELECT 1"));
@@ -423,7 +423,7 @@ TEST_F(RelaySession, EndsWhenTheServerRefusesItsSettings)
     EXPECT_EQ(sqlstate_of(*told), "22023");
     EXPECT_EQ(field_of(*told, 'V'), "FATAL");
     EXPECT_TRUE(client.talk.is_closed());
-    EXPECT_EQ(server.next()->type, 'X'); // and the query never went out
+    EXPECT_EQ(server.next()->type, 'X');  // and the query never went out
 }
 
 TEST_F(RelaySession, KeepsItsServerInSessionMode)
@@ -469,5 +469,5 @@ TEST_F(RelaySession, EndsWithItsRight)
     EXPECT_TRUE(client.talk.is_closed());
 }
 
-} // namespace
-} // namespace leasehold::router::relay::test
+}  // namespace
+}  // namespace leasehold::router::relay::test

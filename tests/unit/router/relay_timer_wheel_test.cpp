@@ -70,7 +70,7 @@ TEST(TimerWheel, ADisarmedOneStaysSilentAndMayBeArmedAgain)
     wheel.advance(start + 100ms);
     EXPECT_EQ(a.rung, 0);
     wheel.arm<&alarm::ring>(a.one, start + 200ms, a);
-    wheel.arm<&alarm::ring>(a.one, start + 300ms, a); // moved
+    wheel.arm<&alarm::ring>(a.one, start + 300ms, a);  // moved
     wheel.advance(start + 250ms);
     EXPECT_EQ(a.rung, 0);
     wheel.advance(start + 320ms);
@@ -98,5 +98,5 @@ TEST(TimerWheel, NamesAnInstantThatIsNeverTooLate)
     }
 }
 
-} // namespace
-} // namespace leasehold::router::relay
+}  // namespace
+}  // namespace leasehold::router::relay

@@ -59,7 +59,7 @@ protected:
 
     EpollTransport() : net(make_epoll_transport(buffers, real_clock()))
     {
-        std::signal(SIGPIPE, SIG_IGN); // lanes block it: TLS writes raise it when the peer is gone
+        std::signal(SIGPIPE, SIG_IGN);  // lanes block it: TLS writes raise it when the peer is gone
     }
     ~EpollTransport() override
     {
@@ -106,7 +106,7 @@ TEST_F(EpollTransport, GathersWhatIsSentInOneTurn)
     const auto handle = add(end);
     EXPECT_TRUE(net->send(handle, "one "));
     EXPECT_TRUE(net->send(handle, "two"));
-    EXPECT_EQ(receive(100), ""); // not yet
+    EXPECT_EQ(receive(100), "");  // not yet
     turn();
     EXPECT_EQ(receive(100), "one two");
 }
@@ -159,7 +159,7 @@ TEST_F(EpollTransport, DoesNotSpinOnADeadPeerThatIsTurnedOff)
     turn();
     const auto begun = boot_clock::now();
     net->turn(begun + 100ms);
-    EXPECT_GE(boot_clock::now() - begun, 90ms); // it slept
+    EXPECT_GE(boot_clock::now() - begun, 90ms);  // it slept
     EXPECT_FALSE(end.is_closed);
     net->set_reading(handle, reading::on);
     turn_until([&] { return end.is_closed; });
@@ -207,7 +207,7 @@ TEST_F(EpollTransport, AnEndpointMayRemoveItselfAndItsNeighbours)
     turn_until([&] { return first.deliveries + second.deliveries > 0; });
     turn();
     EXPECT_EQ(first.deliveries + second.deliveries, 1);
-    EXPECT_TRUE(net->send(one, "nobody")); // a handle of the past does nothing
+    EXPECT_TRUE(net->send(one, "nobody"));  // a handle of the past does nothing
     ::close(first_theirs);
 }
 
@@ -228,7 +228,7 @@ TEST_F(EpollTransport, FinishSendsWhatIsLeft)
         char byte = 0;
         return ::recv(theirs, &byte, 1, MSG_DONTWAIT) == 0;
     });
-    EXPECT_FALSE(end.is_closed); // it had left
+    EXPECT_FALSE(end.is_closed);  // it had left
 }
 
 TEST_F(EpollTransport, WakesFromAnotherThread)
@@ -273,7 +273,7 @@ TEST_F(EpollTransport, CarriesTlsBothWays)
 {
     const tls_contexts contexts;
     const own_ends made;
-    for (const int one : made.ends) ::fcntl(one, F_SETFL, 0); // the peer blocks; ours, for the handshake
+    for (const int one : made.ends) ::fcntl(one, F_SETFL, 0);  // the peer blocks; ours, for the handshake
     tls_session ours(SSL_new(contexts.server));
     SSL_set_fd(ours.get(), made.ends[0]);
     const std::string sent(300'000, 'c');
@@ -307,7 +307,7 @@ TEST_F(EpollTransport, CarriesTlsBothWays)
     EXPECT_EQ(end.got, sent);
     for (std::size_t at = 0; at < echoed.size(); at += 50'000) {
         net->send(*handle, std::string_view(echoed).substr(at, 50'000));
-        net->send(*handle, ""); // nothing is nothing
+        net->send(*handle, "");  // nothing is nothing
     }
     turn_until([&] { return peer.wait_for(0ms) == std::future_status::ready; });
     EXPECT_EQ(peer.get(), echoed);
@@ -332,7 +332,7 @@ TEST(ByteQueue, KeepsItsBytesInOrderOverManyBuffers)
         queue.consume(pool, used);
     }
     EXPECT_EQ(seen, all);
-    EXPECT_EQ(queue.head(), nullptr); // it holds no buffer while it is empty
+    EXPECT_EQ(queue.head(), nullptr);  // it holds no buffer while it is empty
 }
 
 TEST(ByteQueue, WidensItsFrontForAHeaderThatIsCut)
@@ -341,7 +341,7 @@ TEST(ByteQueue, WidensItsFrontForAHeaderThatIsCut)
     byte_queue queue;
     queue.append(pool, std::string(buffer::capacity, 'a'));
     queue.append(pool, "bcd");
-    EXPECT_FALSE(queue.widen_front(pool)); // no room
+    EXPECT_FALSE(queue.widen_front(pool));  // no room
     queue.consume(pool, buffer::capacity - 2);
     EXPECT_EQ(queue.front(), "aa");
     EXPECT_TRUE(queue.widen_front(pool));
@@ -353,5 +353,5 @@ TEST(ByteQueue, WidensItsFrontForAHeaderThatIsCut)
     EXPECT_TRUE(queue.empty());
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

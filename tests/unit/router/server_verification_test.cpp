@@ -98,7 +98,7 @@ TEST(Judge, AReaderIsReadOnlyByItsSettings)
     s.seen.groups = s.want.placement.name + "_ro_login";
     s.seen.settings = "0:default_transaction_read_only=on,0:role=" + s.want.placement.name + "_ro";
     EXPECT_EQ(judge(s.want, s.seen).is, verdict::right);
-    s.seen.is_in_recovery = true; // reading from a standby is fine
+    s.seen.is_in_recovery = true;  // reading from a standby is fine
     EXPECT_EQ(judge(s.want, s.seen).is, verdict::right);
     s.seen.settings = "0:role=" + s.want.placement.name + "_ro";
     EXPECT_EQ(judge(s.want, s.seen).is, verdict::tampered);
@@ -138,5 +138,5 @@ TEST(ServerGate, BacksOffFromOneTenthToFiveSeconds)
     EXPECT_GE(server_gate::back_off(50, 0.999), 4900ms);
 }
 
-} // namespace
-} // namespace leasehold::router
+}  // namespace
+}  // namespace leasehold::router

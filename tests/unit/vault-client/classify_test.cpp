@@ -14,7 +14,7 @@ struct row
     int status;
     const char* body;
     verdict what;
-    failure cause; // when failed
+    failure cause;  // when failed
     bool carried_index = false;
 };
 
@@ -327,5 +327,5 @@ TEST(Error, TellsTheCallerLittleAndTheLogMore)
     EXPECT_NE(std::string(made.what()).find("1 error"), std::string::npos);
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

@@ -140,7 +140,7 @@ TEST(LeaseKeeper, LetsAnUnusedLeaseGo)
     stage s;
     const auto first = s.hold(1000s);
     s.to_due();
-    s.renew_with(1000s); // the waiter that got it counts as use
+    s.renew_with(1000s);  // the waiter that got it counts as use
     s.take(kind::renewed);
     s.to_due();
     EXPECT_EQ(s.count(kind::renew), 0U);
@@ -159,7 +159,7 @@ TEST(LeaseKeeper, ReplacesACappedLeaseOnlyAfterALoginWithTheSuccessor)
     stage s;
     const auto first = s.hold(1000s);
     s.to_due();
-    s.renew_with(200s); // asked for 1000
+    s.renew_with(200s);  // asked for 1000
     s.take(kind::renewed);
     const auto end = s.now + 200s;
     EXPECT_EQ(s.keeper->state(), lease_state::held);
@@ -172,7 +172,7 @@ TEST(LeaseKeeper, ReplacesACappedLeaseOnlyAfterALoginWithTheSuccessor)
     EXPECT_FALSE(fetch.is_urgent);
     s.keeper->fetched(fetch.number, s.login(1000s), s.now, s.out);
     EXPECT_EQ(s.count(kind::successor), 0U);
-    EXPECT_EQ(s.need()->ref, first->ref); // still the old one
+    EXPECT_EQ(s.need()->ref, first->ref);  // still the old one
     const auto verify = s.take(kind::verify);
     s.keeper->verified(verify.number, true, s.now, s.out);
     const auto successor = s.take(kind::successor);
@@ -260,7 +260,7 @@ TEST(LeaseKeeper, ALeaseTheBrokerLostIsDeadAndFetchedOnce)
     EXPECT_EQ(s.keeper->state(), lease_state::fetching);
     s.keeper->renew_failed(
         renew.number, failure_report(failure::lease_gone), s.now, s.out
-    ); // comes twice: dropped
+    );  // comes twice: dropped
     EXPECT_EQ(s.count(kind::fetch), 1U);
     EXPECT_EQ(s.count(kind::ended), 0U);
     static_cast<void>(first);
@@ -290,7 +290,7 @@ TEST(LeaseKeeper, ARefusedLeaseIsDeadOnceWhoeverSaysIt)
     s.keeper->refused(first->ref.number, s.now, s.out);
     EXPECT_EQ(s.count(kind::ended), 1U);
     EXPECT_EQ(s.count(kind::fetch), 1U);
-    EXPECT_EQ(s.count(kind::revoke), 1U); // refused is also revoked: its password may have been changed
+    EXPECT_EQ(s.count(kind::revoke), 1U);  // refused is also revoked: its password may have been changed
 }
 
 TEST(LeaseKeeper, SecondRefusalPausesAndThereIsNoThirdInThatMinute)
@@ -337,10 +337,10 @@ TEST(LeaseKeeper, AnUnverifiedSuccessorIsBetterThanNothing)
     s.to_due();
     s.keeper->fetched(s.take(kind::fetch).number, s.login(60s, false), s.now, s.out);
     const auto verify = s.take(kind::verify);
-    s.keeper->refused(first->ref.number, s.now, s.out); // while it is being verified
+    s.keeper->refused(first->ref.number, s.now, s.out);  // while it is being verified
     EXPECT_EQ(s.take(kind::successor).lease->ref.number, verify.number);
     EXPECT_EQ(s.count(kind::fetch), 0U);
-    s.keeper->verified(verify.number, true, s.now, s.out); // too late, and harmless
+    s.keeper->verified(verify.number, true, s.now, s.out);  // too late, and harmless
     EXPECT_EQ(s.count(kind::successor), 0U);
 }
 
@@ -356,7 +356,7 @@ TEST(LeaseKeeper, AnotherTenantsLoginIsRevokedAndNothingIsLent)
     EXPECT_EQ(s.take(kind::fail).cause->what, failure::wrong_tenant);
     EXPECT_EQ(s.count(kind::successor), 0U);
     s.need();
-    EXPECT_EQ(s.count(kind::fetch), 0U); // quarantined
+    EXPECT_EQ(s.count(kind::fetch), 0U);  // quarantined
     EXPECT_EQ(s.take(kind::fail).cause->what, failure::wrong_tenant);
     s.pass(61s);
     s.need();
@@ -369,7 +369,7 @@ TEST(LeaseKeeper, ALostAnswerPausesAndASecondOnePausesLonger)
     s.need();
     s.keeper->fetch_failed(s.take(kind::fetch).number, failure_report(failure::answer_lost), s.now, s.out);
     EXPECT_EQ(s.count(kind::orphan), 1U);
-    EXPECT_EQ(s.count(kind::fail), 0U); // who waits goes on waiting
+    EXPECT_EQ(s.count(kind::fail), 0U);  // who waits goes on waiting
     const auto before = s.now;
     s.to_due();
     EXPECT_GE(s.now - before, 2s);
@@ -419,7 +419,7 @@ TEST(LeaseKeeper, ADoomedLeaseIsReplacedWithinATenthOfItsRest)
     s.keeper->fetched(s.take(kind::fetch).number, s.login(1000s), s.now, s.out);
     s.keeper->verified(s.take(kind::verify).number, true, s.now, s.out);
     EXPECT_EQ(s.take(kind::successor).lease->token_generation, 2U);
-    s.keeper->doom(2, 0.1, s.now); // its own generation: nothing to do
+    s.keeper->doom(2, 0.1, s.now);  // its own generation: nothing to do
     EXPECT_EQ(
         s.keeper->due_at() - s.now, 660s > (s.keeper->due_at() - s.now) ? s.keeper->due_at() - s.now : 660s
     );
@@ -492,7 +492,7 @@ TEST(LeaseKeeper, RotatesForAnHourWithoutAGap)
             if (what.what == kind::renew) {
                 term got;
                 got.duration =
-                    std::chrono::duration_cast<seconds>(issued_at + 60s - s.now); // the broker's cap
+                    std::chrono::duration_cast<seconds>(issued_at + 60s - s.now);  // the broker's cap
                 got.renewable = true;
                 got.asked_at = s.now;
                 s.keeper->renewed(what.number, got, s.now, s.out);
@@ -509,5 +509,5 @@ TEST(LeaseKeeper, RotatesForAnHourWithoutAGap)
     EXPECT_LT(rotations, 130);
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

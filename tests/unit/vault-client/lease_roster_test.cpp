@@ -192,10 +192,10 @@ TEST(LeaseRoster, ANewTokenDoomsTheLeasesOfTheOld)
     p.fake->kill_tokens();
     const auto before = p.fake->calls("issue");
     const auto one_more = p.tenant();
-    EXPECT_NE(await(p.lane, p.roster().get(one_more, role_class::rw, 5s)), nullptr); // notices, logs in
+    EXPECT_NE(await(p.lane, p.roster().get(one_more, role_class::rw, 5s)), nullptr);  // notices, logs in
     EXPECT_EQ(p.fake->calls("login"), 2);
-    EXPECT_LE(p.fake->calls("issue"), before + 4); // not all at once
-    p.clock.advance(370s);                         // a tenth of what is left
+    EXPECT_LE(p.fake->calls("issue"), before + 4);  // not all at once
+    p.clock.advance(370s);                          // a tenth of what is left
     for (const auto& where : tenants) {
         if (const auto l = p.roster().find(where, role_class::rw)) p.roster().note_used(l->ref);
     }
@@ -263,5 +263,5 @@ TEST(LeaseRoster, TenThousandLeasesHaveOneTimer)
     EXPECT_EQ(p.roster().count().timers, 1U);
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

@@ -45,5 +45,5 @@ TEST(LeaseId, IsOpaqueAndPrintsAFingerprint)
     EXPECT_FALSE(lease_id::parse(std::string(513, 'a')));
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

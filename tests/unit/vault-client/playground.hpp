@@ -99,4 +99,4 @@ private:
     std::unique_ptr<lease_roster> roster_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -140,7 +140,7 @@ TEST(IdentifiedBroker, RepeatsWhatIsSafeAndNothingElse)
     struct expected
     {
         failure what;
-        int renewals; // of an idempotent call
+        int renewals;  // of an idempotent call
         int issues;
     };
     const expected cases[] = {
@@ -214,5 +214,5 @@ TEST(IdentifiedBroker, ATokenThatDiesAgainIsNotChasedInALoop)
     EXPECT_EQ(p.fake->calls("get_role"), 2);
 }
 
-} // namespace
-} // namespace leasehold::vault_client
+}  // namespace
+}  // namespace leasehold::vault_client

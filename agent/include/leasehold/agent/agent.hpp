@@ -10,8 +10,8 @@
 #include <stop_token>
 #include <string>
 
-// The reference agent: enrolls a host with a token, keeps what it collects in a spool on disk, and sends it to the
-// gateway until the gateway has answered that it is committed. Speaks HTTP only.
+// The reference agent: enrolls a host with a token, keeps what it collects in a spool on disk, and sends it
+// to the gateway until the gateway has answered that it is committed. Speaks HTTP only.
 namespace leasehold::agent {
 
 struct agent_config
@@ -49,8 +49,8 @@ struct agent_config
     int token_line = 0;          // of security.enrollment_token; 0: not in the file
 };
 
-// Reads the YAML file; a file that holds the token must give nothing to others. Throws config_error with every problem,
-// and invalid "config_world_readable".
+// Reads the YAML file; a file that holds the token must give nothing to others. Throws config_error with
+// every problem, and invalid "config_world_readable".
 agent_config load_agent_config(const std::filesystem::path& file);
 
 struct agent_options
@@ -61,8 +61,8 @@ struct agent_options
 };
 
 // Runs on the calling thread until it is told to stop. What lies in the spool then is sent by the next start.
-// Errors: conflict "already_running", "machine_changed"; internal "identity_damaged"; with `once` also what ended it
-// before everything was sent: the gateway's code, or unavailable.
+// Errors: conflict "already_running", "machine_changed"; internal "identity_damaged"; with `once` also what
+// ended it before everything was sent: the gateway's code, or unavailable.
 void run_agent(agent_config config, const agent_options& how);
 
 }  // namespace leasehold::agent

@@ -21,8 +21,8 @@ struct boot_clock
 using wall_time = std::chrono::system_clock::time_point;
 using boot_time = boot_clock::time_point;
 
-// What the time is. Injected wherever a decision depends on it, so that tests can drive it (tests/support/fake_clock.hpp).
-// Any thread.
+// What the time is. Injected wherever a decision depends on it, so that tests can drive it
+// (tests/support/fake_clock.hpp). Any thread.
 class clock_source
 {
 public:

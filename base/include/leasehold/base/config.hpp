@@ -16,13 +16,13 @@ namespace leasehold {
 using std::chrono::milliseconds;
 using path = std::filesystem::path;
 
-struct address // host:port, [v6]:port, unix:/path
+struct address  // host:port, [v6]:port, unix:/path
 {
-    std::string host; // empty for a Unix socket
+    std::string host;  // empty for a Unix socket
     std::uint16_t port = 0;
     std::string unix_path;
     [[nodiscard]] bool is_unix() const noexcept { return !unix_path.empty(); }
-    [[nodiscard]] bool is_loopback() const noexcept; // 127.0.0.0/8, ::1, localhost, Unix socket
+    [[nodiscard]] bool is_loopback() const noexcept;  // 127.0.0.0/8, ::1, localhost, Unix socket
     [[nodiscard]] std::string to_string() const;
     static std::optional<address> parse(std::string_view text);
     friend bool operator==(const address&, const address&) = default;
@@ -38,31 +38,32 @@ struct tls_files
 struct database_login
 {
     std::string user;
-    path password_file; // empty: peer or certificate
+    path password_file;  // empty: peer or certificate
     friend bool operator==(const database_login&, const database_login&) = default;
 };
 
-struct registry_config // the catalog: no tenant data, no tenant password
+struct registry_config  // the catalog: no tenant data, no tenant password
 {
-    std::vector<address> hosts{{"127.0.0.1", 5432, {}}}; // or a socket: unix:/run/postgresql/.s.PGSQL.5432
+    std::vector<address> hosts{{"127.0.0.1", 5432, {}}};  // or a socket: unix:/run/postgresql/.s.PGSQL.5432
     std::string database = "leasehold";
     std::string sslmode = "verify-full";
     path ca_file = "/etc/leasehold/pg-ca.pem";
     database_login control_plane{"leasehold_control", "/etc/leasehold/secrets/control"};
     database_login router{
-        "leasehold_router", "/etc/leasehold/secrets/router"}; // routing views and functions only
-    database_login migrate{"leasehold_migrate", "/etc/leasehold/secrets/migrate"}; // migrate and recover only
+        "leasehold_router", "/etc/leasehold/secrets/router"};  // routing views and functions only
+    database_login migrate{
+        "leasehold_migrate", "/etc/leasehold/secrets/migrate"};  // migrate and recover only
     struct pool_settings
     {
         int threads = 8;
-        int queue = 256; // full = unavailable
+        int queue = 256;  // full = unavailable
         milliseconds connect_timeout{3000};
         milliseconds statement_timeout{10000};
         milliseconds lock_timeout{2000};
     } pool;
 };
 
-struct shared_config // empty: in the registry's database
+struct shared_config  // empty: in the registry's database
 {
     std::vector<address> hosts;
     std::string database;
@@ -73,12 +74,13 @@ struct shared_config // empty: in the registry's database
 
 struct security_config
 {
-    path hmac_key_file = "/etc/leasehold/secrets/hmac-key"; // key of all keys, tokens; the same on every node
+    path hmac_key_file =
+        "/etc/leasehold/secrets/hmac-key";  // key of all keys, tokens; the same on every node
 };
 
 struct multitenancy_config
 {
-    bool enabled = false; // true needs vault.enabled and a license of tier MULTITENANT_SAAS
+    bool enabled = false;  // true needs vault.enabled and a license of tier MULTITENANT_SAAS
     bool self_service_provisioning = false;
     struct placement_defaults
     {
@@ -98,7 +100,7 @@ struct license_config
 
 struct broker_identity_config
 {
-    std::string method = "approle"; // approle, token
+    std::string method = "approle";  // approle, token
     std::string mount = "approle";
     path role_id_file;
     path secret_id_file;
@@ -108,8 +110,8 @@ struct broker_identity_config
 struct vault_config
 {
     bool enabled = false;
-    std::vector<std::string> url{"https://127.0.0.1:8200"}; // nodes; the active one is found by health
-    std::string name_space;                                 // key `namespace`
+    std::vector<std::string> url{"https://127.0.0.1:8200"};  // nodes; the active one is found by health
+    std::string name_space;                                  // key `namespace`
     path ca_file;
     std::vector<std::string> redirect_allow;
     struct timeout_settings
@@ -134,14 +136,14 @@ struct vault_config
             .secret_id_file = "/etc/leasehold/secrets/prov-secret",
             .token_file = {}};
     } auth;
-    struct managed_broker // a broker on this machine: `migrate --managed-broker` starts it when it is down,
-                          // then stops it
+    struct managed_broker  // a broker on this machine: `migrate --managed-broker` starts it when it is down,
+                           // then stops it
     {
         std::string binary = "bao";
-        path config_file; // empty: never started
+        path config_file;  // empty: never started
         path data_path = "./data/openbao";
-        path keys_file = "./data/openbao-keys.json"; // unseal material, 0600, created once
-        path token_file;                             // used when provision-bootstrap gets no --bao-token
+        path keys_file = "./data/openbao-keys.json";  // unseal material, 0600, created once
+        path token_file;                              // used when provision-bootstrap gets no --bao-token
     } bootstrap;
 };
 
@@ -150,7 +152,7 @@ struct control_plane_config
     address listen{"127.0.0.1", 7600, {}};
     std::string public_url = "http://127.0.0.1:7600";
     tls_files tls;
-    std::optional<address> router_address; // where tenant data is read; empty: the router of this process
+    std::optional<address> router_address;  // where tenant data is read; empty: the router of this process
     struct bootstrap_settings
     {
         path key_file = "/var/lib/leasehold/bootstrap-key";
@@ -160,7 +162,7 @@ struct control_plane_config
     struct operation_settings
     {
         int workers = 4;
-        milliseconds lease{30000}; // a worker's hold on an operation
+        milliseconds lease{30000};  // a worker's hold on an operation
     } operations;
 };
 
@@ -168,9 +170,9 @@ struct router_config
 {
     std::vector<address> listen{{"127.0.0.1", 7632, {}}};
     std::string advertise;
-    tls_files tls;       // set: TLS is required; empty: none, loopback only
-    int lanes = 0;       // relay lanes; 0 = one per core
-    int front_lanes = 0; // 0 = one per 4 relay lanes, at least 1
+    tls_files tls;        // set: TLS is required; empty: none, loopback only
+    int lanes = 0;        // relay lanes; 0 = one per core
+    int front_lanes = 0;  // 0 = one per 4 relay lanes, at least 1
     struct pool_settings
     {
         int max_per_tenant = 20;
@@ -180,8 +182,8 @@ struct router_config
     struct client_settings
     {
         int max = 10000;
-        milliseconds login_timeout{10000}; // accept to ready
-        milliseconds idle_timeout{0};      // 0 = none
+        milliseconds login_timeout{10000};  // accept to ready
+        milliseconds idle_timeout{0};       // 0 = none
     } clients;
     struct lease_settings
     {
@@ -217,11 +219,11 @@ struct provisioned_server_config
     std::string region;
     std::string jurisdiction;
     path ca_file;
-    path broker_ca_file; // on the broker's machine, readable by the broker's user
+    path broker_ca_file;  // on the broker's machine, readable by the broker's user
     std::string superuser = "postgres";
     path superuser_password_file;
-    int connection_budget = 0;       // 0: max_connections - reserved - 10
-    std::vector<std::string> accept; // findings taken knowingly
+    int connection_budget = 0;        // 0: max_connections - reserved - 10
+    std::vector<std::string> accept;  // findings taken knowingly
 };
 
 struct provisioning_config
@@ -232,8 +234,8 @@ struct provisioning_config
 struct migrations_config
 {
     path tenant_dir;
-    std::string tenant_mode = "extend"; // extend, replace
-    int parallel_per_server = 0;        // 0 = 2 x cores of the server, at most 16 and 10 % of its connections
+    std::string tenant_mode = "extend";  // extend, replace
+    int parallel_per_server = 0;  // 0 = 2 x cores of the server, at most 16 and 10 % of its connections
     struct target_settings
     {
         milliseconds lock_timeout{2000};
@@ -247,11 +249,11 @@ struct limits_config
 {
     struct request_settings
     {
-        std::int64_t body = 64 << 10; // bytes
+        std::int64_t body = 64 << 10;  // bytes
         milliseconds timeout{30000};
     } request;
     milliseconds drain_timeout{30000};
-    struct tenant_settings // where registry_tenant.limits says nothing
+    struct tenant_settings  // where registry_tenant.limits says nothing
     {
         int max_hosts = 1000;
         int max_connections = 50;
@@ -294,9 +296,9 @@ struct config
 
 struct config_problem
 {
-    std::string key;  // dotted path; empty for the file itself
-    int line = 0;     // 0: not from the file
-    std::string text; // what is wrong, with the nearest valid key where one is unknown
+    std::string key;   // dotted path; empty for the file itself
+    int line = 0;      // 0: not from the file
+    std::string text;  // what is wrong, with the nearest valid key where one is unknown
 };
 
 // All problems at once. kind invalid, code "config_invalid"; what() lists each on a line of its own.
@@ -312,16 +314,16 @@ private:
 
 struct config_sources
 {
-    std::optional<path> file;                       // absent: defaults, environment and flags only
-    std::map<std::string, std::string> environment; // the LEASEHOLD__A__B variables, whole
-    std::map<std::string, std::string> flags;       // dotted key -> YAML scalar (log.level, ...)
-    bool development = false;                       // --dev
+    std::optional<path> file;                        // absent: defaults, environment and flags only
+    std::map<std::string, std::string> environment;  // the LEASEHOLD__A__B variables, whole
+    std::map<std::string, std::string> flags;        // dotted key -> YAML scalar (log.level, ...)
+    bool development = false;                        // --dev
 };
 
 struct loaded_config
 {
     config values;
-    std::map<std::string, std::string> origins; // dotted key -> default, file:LINE, env:NAME, flag
+    std::map<std::string, std::string> origins;  // dotted key -> default, file:LINE, env:NAME, flag
 };
 
 // Reads and cross-checks; opens no secret file. The configuration file itself is at most 1 MiB and not
@@ -347,4 +349,4 @@ struct config_value
 };
 std::vector<config_value> effective_values(const loaded_config& loaded);
 
-} // namespace leasehold
+}  // namespace leasehold

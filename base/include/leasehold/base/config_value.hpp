@@ -8,7 +8,8 @@
 
 namespace leasehold {
 
-// For every YAML file of the product (the server's and the agent's): one syntax for durations, sizes and addresses.
+// For every YAML file of the product (the server's and the agent's): one syntax for durations, sizes and
+// addresses.
 //
 // What is wrong with a value, as the end of the sentence "KEY ...". Empty: nothing.
 using complaint = std::optional<std::string>;
@@ -16,13 +17,13 @@ using complaint = std::optional<std::string>;
 // Read one value of its type from the file; on a complaint `into` is unchanged.
 complaint read_value(const yaml_node& from, bool& into);
 complaint read_value(const yaml_node& from, int& into);
-complaint read_value(const yaml_node& from, std::int64_t& into); // a size in bytes: 64KiB
+complaint read_value(const yaml_node& from, std::int64_t& into);  // a size in bytes: 64KiB
 complaint read_value(const yaml_node& from, double& into);
 complaint read_value(const yaml_node& from, std::string& into);
 complaint read_value(const yaml_node& from, path& into);
 complaint read_value(const yaml_node& from, milliseconds& into);
 complaint read_value(const yaml_node& from, address& into);
-complaint read_value(const yaml_node& from, std::optional<address>& into); // empty text: none
+complaint read_value(const yaml_node& from, std::optional<address>& into);  // empty text: none
 
 template <class Item>
 complaint read_value(const yaml_node& from, std::vector<Item>& into)
@@ -122,4 +123,4 @@ inline value_type type_of(const std::vector<provisioned_server_config>&) noexcep
     return value_type::servers;
 }
 
-} // namespace leasehold
+}  // namespace leasehold

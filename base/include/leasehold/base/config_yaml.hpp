@@ -22,11 +22,11 @@ struct yaml_node
         map
     };
     shape kind = shape::null;
-    std::string text;       // of a scalar
-    bool is_quoted = false; // a quoted "true" is text, not a boolean
+    std::string text;        // of a scalar
+    bool is_quoted = false;  // a quoted "true" is text, not a boolean
     int line = 0;
     std::vector<yaml_node> items;
-    std::vector<yaml_entry> entries; // in the file's order, duplicates kept
+    std::vector<yaml_entry> entries;  // in the file's order, duplicates kept
 };
 
 struct yaml_entry
@@ -47,4 +47,4 @@ yaml_node parse_comma_list(std::string_view text);
 // Text as a YAML scalar that reads back as the same text, quoted only where it must be.
 std::string to_yaml_text(std::string_view text);
 
-} // namespace leasehold
+}  // namespace leasehold

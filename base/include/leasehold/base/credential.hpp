@@ -10,9 +10,15 @@
 
 namespace leasehold {
 
-// The one shape of every secret the product hands out: lh_<type>_<id>_<secret><crc>, base62 (0-9A-Za-z), 68 characters:
-// id 22 (the row's UUID as a number), secret 32 from the system generator (190 bits), crc 6 (CRC-32 of all before it).
-enum class credential_type : std::uint8_t { api, enrollment, host };  // texts "api", "enr", "host"
+// The one shape of every secret the product hands out: lh_<type>_<id>_<secret><crc>, base62 (0-9A-Za-z), 68
+// characters: id 22 (the row's UUID as a number), secret 32 from the system generator (190 bits), crc 6
+// (CRC-32 of all before it).
+enum class credential_type : std::uint8_t
+{
+    api,
+    enrollment,
+    host
+};  // texts "api", "enr", "host"
 
 struct credential
 {
@@ -32,20 +38,25 @@ struct credential
 std::string to_base62(const uuid& id);
 std::optional<uuid> uuid_from_base62(std::string_view text) noexcept;
 
-// The key under which the registry stores secrets, and while it is replaced the one before. Text form of a stored secret:
-// "<key number>$<hex HMAC-SHA-256(key, secret)>". The file holds the current key on its first line and the previous one
-// on a second, 64 hex characters each. The key number is the first 8 hex digits of SHA-256 over the key.
+// The key under which the registry stores secrets, and while it is replaced the one before. Text form of a
+// stored secret:
+// "<key number>$<hex HMAC-SHA-256(key, secret)>". The file holds the current key on its first line and the
+// previous one on a second, 64 hex characters each. The key number is the first 8 hex digits of SHA-256 over
+// the key.
 class hmac_keys
 {
 public:
     explicit hmac_keys(secret<std::string> file_content);  // throws invalid "hmac_key_malformed"
     static secret<std::string> make_file_content();
 
-    [[nodiscard]] std::string stored_form(std::string_view secret_part) const;                 // under the current key
-    [[nodiscard]] std::vector<std::string> accepted_forms(std::string_view secret_part) const;  // current, then previous
-    // Constant time; compares against a fixed dummy when `stored` is empty, so that an unknown id costs the same.
+    [[nodiscard]] std::string stored_form(std::string_view secret_part) const;  // under the current key
+    [[nodiscard]] std::vector<std::string> accepted_forms(std::string_view secret_part
+    ) const;  // current, then previous
+    // Constant time; compares against a fixed dummy when `stored` is empty, so that an unknown id costs the
+    // same.
     [[nodiscard]] bool matches(std::string_view stored, std::string_view secret_part) const;
-    [[nodiscard]] std::vector<std::string> fingerprints() const;  // of each key: the key numbers, current first
+    [[nodiscard]] std::vector<std::string>
+    fingerprints() const;  // of each key: the key numbers, current first
     // HKDF subkey for one purpose ("ticket", "cancel", "mock", "cursor", "snapshot").
     [[nodiscard]] secret<std::string> subkey(std::string_view label) const;
 

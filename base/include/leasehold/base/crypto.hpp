@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-// Thin names over OpenSSL and libsodium: the only place outside TLS where either is called. Pure functions, any thread.
-// Byte strings travel as std::string (raw bytes) and std::string_view.
+// Thin names over OpenSSL and libsodium: the only place outside TLS where either is called. Pure functions,
+// any thread. Byte strings travel as std::string (raw bytes) and std::string_view.
 namespace leasehold::crypto {
 
 using digest = std::array<std::uint8_t, 32>;
@@ -32,7 +32,7 @@ using digest = std::array<std::uint8_t, 32>;
 [[nodiscard]] std::optional<std::string> from_base64(std::string_view text);     // padded, strict
 [[nodiscard]] std::string to_base64url(std::string_view bytes);                  // unpadded
 [[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);  // unpadded, strict
-[[nodiscard]] std::string to_base32_lower(std::string_view bytes);               // RFC 4648 alphabet, lower case, unpadded
+[[nodiscard]] std::string to_base32_lower(std::string_view bytes);  // RFC 4648 alphabet, lower case, unpadded
 
 [[nodiscard]] std::uint32_t crc32(std::string_view bytes) noexcept;   // IEEE 802.3 (zlib)
 [[nodiscard]] std::uint32_t crc32c(std::string_view bytes) noexcept;  // Castagnoli
@@ -50,6 +50,7 @@ struct ed25519_pair
 [[nodiscard]] ed25519_pair ed25519_from_seed(std::string_view seed);
 [[nodiscard]] ed25519_pair ed25519_from_pem(std::string_view pem);  // PKCS#8; throws invalid "key_malformed"
 [[nodiscard]] std::string ed25519_sign(std::string_view seed, std::string_view message);
-[[nodiscard]] bool ed25519_verify(std::string_view public_key, std::string_view message, std::string_view signature);
+[[nodiscard]] bool
+ed25519_verify(std::string_view public_key, std::string_view message, std::string_view signature);
 
 }  // namespace leasehold::crypto

@@ -7,9 +7,10 @@
 
 namespace leasehold {
 
-// Whose fault it is and what may be done about it. The one table behind it (error.cpp) gives every outward form:
-// HTTP status, SQLSTATE, exit code, log level, whether to try again, and the label in metrics.
-enum class error_kind : std::uint8_t {
+// Whose fault it is and what may be done about it. The one table behind it (error.cpp) gives every outward
+// form: HTTP status, SQLSTATE, exit code, log level, whether to try again, and the label in metrics.
+enum class error_kind : std::uint8_t
+{
     invalid,          // the caller's input
     unauthenticated,  // no credential, or one that does not verify
     forbidden,        // a verified caller who may not
@@ -23,7 +24,13 @@ enum class error_kind : std::uint8_t {
     internal,  // a fault of ours, or of the installation
 };
 
-enum class log_level : std::uint8_t { debug, info, warn, error };
+enum class log_level : std::uint8_t
+{
+    debug,
+    info,
+    warn,
+    error
+};
 
 struct kind_facts
 {
@@ -38,8 +45,8 @@ struct kind_facts
 
 const kind_facts& facts_of(error_kind kind) noexcept;
 
-// The status of one code: its own row where it has one (405, 412, 413, 415, 428, and the SQLSTATEs of the router),
-// else that of its kind.
+// The status of one code: its own row where it has one (405, 412, 413, 415, 428, and the SQLSTATEs of the
+// router), else that of its kind.
 int http_status_of(error_kind kind, std::string_view code) noexcept;
 std::string_view sqlstate_of(error_kind kind, std::string_view code) noexcept;
 int exit_code_of(error_kind kind, std::string_view code) noexcept;

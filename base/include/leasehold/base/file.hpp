@@ -12,11 +12,13 @@ namespace leasehold {
 std::string load_file(const std::filesystem::path& path, std::size_t limit = 16U << 20U);
 
 // A `*_file` of the configuration: regular, at most 64 KiB, no permission for others, not empty.
-// Errors (invalid): secret_file_missing, secret_file_empty, secret_file_world_readable, secret_file_too_large.
-secret<std::string> load_secret_line(const std::filesystem::path& path);   // first line
-secret<std::string> load_secret_file(const std::filesystem::path& path);   // all of it
+// Errors (invalid): secret_file_missing, secret_file_empty, secret_file_world_readable,
+// secret_file_too_large.
+secret<std::string> load_secret_line(const std::filesystem::path& path);  // first line
+secret<std::string> load_secret_file(const std::filesystem::path& path);  // all of it
 
-// 0600, by temporary file, fsync, rename, fsync of the folder: after a crash the old or the new content, never half.
+// 0600, by temporary file, fsync, rename, fsync of the folder: after a crash the old or the new content,
+// never half.
 void store_file(const std::filesystem::path& path, std::string_view content);
 // 0600, O_CREAT|O_EXCL|O_NOFOLLOW, fsync of file and folder. Errors: conflict "file_exists".
 void create_secret_file(const std::filesystem::path& path, std::string_view content);

@@ -19,8 +19,9 @@ using operation_id = strong_id<struct operation_tag>;
 using router_id = strong_id<struct router_tag>;
 using installation_id = strong_id<struct installation_tag>;
 
-// Ten lower-case base32 characters (a-z, 2-7) that stand for a tenant wherever its slug must not: names in PostgreSQL and
-// at the broker, logs, metrics. The first 50 bits of SHA-256 over the tenant's id, so it never changes.
+// Ten lower-case base32 characters (a-z, 2-7) that stand for a tenant wherever its slug must not: names in
+// PostgreSQL and at the broker, logs, metrics. The first 50 bits of SHA-256 over the tenant's id, so it never
+// changes.
 class tid
 {
 public:
@@ -35,8 +36,8 @@ private:
     std::string text_;
 };
 
-// A tenant's name in addresses: DNS-safe, 1 to 40 characters, `[a-z]([a-z0-9-]*[a-z0-9])?`, never beginning with "t_" or
-// "xn--". Whether it is free or reserved is not known here.
+// A tenant's name in addresses: DNS-safe, 1 to 40 characters, `[a-z]([a-z0-9-]*[a-z0-9])?`, never beginning
+// with "t_" or "xn--". Whether it is free or reserved is not known here.
 class slug
 {
 public:
@@ -51,7 +52,14 @@ private:
 };
 
 // What a lease may do.
-enum class role_class : std::uint8_t { rw, ro, migrate, support, ddl };
+enum class role_class : std::uint8_t
+{
+    rw,
+    ro,
+    migrate,
+    support,
+    ddl
+};
 std::string_view to_text(role_class value) noexcept;
 std::optional<role_class> parse_role_class(std::string_view text) noexcept;
 
@@ -60,5 +68,8 @@ std::optional<role_class> parse_role_class(std::string_view text) noexcept;
 template <>
 struct std::hash<leasehold::tid>
 {
-    std::size_t operator()(const leasehold::tid& t) const noexcept { return std::hash<std::string>{}(t.text()); }
+    std::size_t operator()(const leasehold::tid& t) const noexcept
+    {
+        return std::hash<std::string>{}(t.text());
+    }
 };

@@ -8,8 +8,8 @@
 
 namespace leasehold {
 
-// One event loop run by exactly one thread. No strands, no mutexes in what runs on it; between lanes only immutable
-// values are posted. Made and joined by the thread that owns it; post() to context() from anywhere.
+// One event loop run by exactly one thread. No strands, no mutexes in what runs on it; between lanes only
+// immutable values are posted. Made and joined by the thread that owns it; post() to context() from anywhere.
 class lane
 {
 public:

@@ -9,7 +9,8 @@
 
 namespace leasehold {
 
-// Runs one coroutine on a lane and waits for its end: its value, or what it threw. Blocks; from a thread that is no lane.
+// Runs one coroutine on a lane and waits for its end: its value, or what it threw. Blocks; from a thread that
+// is no lane.
 template <class T>
 T run_on(asio::io_context& where, task<T> work)
 {

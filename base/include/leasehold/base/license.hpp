@@ -21,11 +21,11 @@ enum class license_tier : std::uint8_t
 
 struct license_claims
 {
-    std::string id;       // jti
-    std::string customer; // sub
-    wall_time issued_at;  // iat
-    wall_time not_before; // nbf
-    wall_time ends_at;    // 23:59:59 UTC of the day that holds exp
+    std::string id;        // jti
+    std::string customer;  // sub
+    wall_time issued_at;   // iat
+    wall_time not_before;  // nbf
+    wall_time ends_at;     // 23:59:59 UTC of the day that holds exp
     license_tier tier = license_tier::professional;
     std::set<std::string> features;
     std::int64_t max_tenants = 0;
@@ -37,8 +37,8 @@ struct license_claims
 
 struct license_key
 {
-    std::string id;         // kid
-    std::string public_key; // raw Ed25519, 32 bytes
+    std::string id;          // kid
+    std::string public_key;  // raw Ed25519, 32 bytes
     bool development = false;
 };
 
@@ -47,7 +47,7 @@ struct license_key
 struct license_keys
 {
     std::vector<license_key> keys;
-    std::set<std::string> withdrawn; // jti
+    std::set<std::string> withdrawn;  // jti
     wall_time built_at;
     static license_keys compiled_in(bool development);
 };
@@ -57,8 +57,8 @@ struct license_keys
 struct license_refusal
 {
     std::string code;
-    std::string why;                      // one line for people
-    std::optional<license_claims> claims; // signed claims, where the signature held
+    std::string why;                       // one line for people
+    std::optional<license_claims> claims;  // signed claims, where the signature held
 };
 
 // A license whose signature, times and tier were checked. Only verify_license() makes one, so whoever holds
@@ -120,4 +120,4 @@ std::string to_refusal_text(
     const license_refusal& refusal, std::string_view license_path, std::optional<std::int64_t> tenants
 );
 
-} // namespace leasehold
+}  // namespace leasehold

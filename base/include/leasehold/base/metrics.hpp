@@ -8,9 +8,10 @@
 
 namespace leasehold {
 
-// The process's counters, gauges and histograms (prometheus-cpp behind it). Names leasehold_<module>_<noun>_<unit>;
-// labels from the closed list of docs (route, method, kind, server, state, role_class, router, chain, query, outcome,
-// code, lane). Handles are cheap to copy and live as long as the registry. Any thread.
+// The process's counters, gauges and histograms (prometheus-cpp behind it). Names
+// leasehold_<module>_<noun>_<unit>; labels from the closed list of docs (route, method, kind, server, state,
+// role_class, router, chain, query, outcome, code, lane). Handles are cheap to copy and live as long as the
+// registry. Any thread.
 class metrics
 {
 public:
@@ -21,6 +22,7 @@ public:
     public:
         void add(double amount = 1) const noexcept;
         explicit counter(void* handle) : handle_(handle) {}
+
     private:
         void* handle_;
     };
@@ -30,6 +32,7 @@ public:
         void set(double value) const noexcept;
         void add(double amount) const noexcept;
         explicit gauge(void* handle) : handle_(handle) {}
+
     private:
         void* handle_;
     };
@@ -38,6 +41,7 @@ public:
     public:
         void observe(double seconds) const noexcept;
         explicit histogram(void* handle) : handle_(handle) {}
+
     private:
         void* handle_;
     };

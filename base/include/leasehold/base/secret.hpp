@@ -7,10 +7,11 @@
 
 namespace leasehold {
 
-// A secret text in one guarded, locked arena: wiped at its end, never swapped, never in a core, printed as "***".
-// There is no == and no implicit copy; reveal() is the only way to the text and is called once per use.
-// Any thread may make and destroy secrets; one secret is used by one thread at a time, or by several that only read.
-// Errors: internal "secret_arena_full" when the arena (16 MiB) is exhausted; invalid "secret_too_large" above 64 KiB.
+// A secret text in one guarded, locked arena: wiped at its end, never swapped, never in a core, printed as
+// "***". There is no == and no implicit copy; reveal() is the only way to the text and is called once per
+// use. Any thread may make and destroy secrets; one secret is used by one thread at a time, or by several
+// that only read. Errors: internal "secret_arena_full" when the arena (16 MiB) is exhausted; invalid
+// "secret_too_large" above 64 KiB.
 template <class T>
 class secret;
 
@@ -52,10 +53,12 @@ void wipe(std::string& text) noexcept;
 // Constant time in the content; the length is not hidden.
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
-// False when the kernel refused to lock a part of the arena (RLIMIT_MEMLOCK): secrets work, but may be swapped.
+// False when the kernel refused to lock a part of the arena (RLIMIT_MEMLOCK): secrets work, but may be
+// swapped.
 [[nodiscard]] bool secrets_are_locked() noexcept;
 
-// No core dump and no ptrace by others from here on (PR_SET_DUMPABLE 0, RLIMIT_CORE 0). Called first in main().
+// No core dump and no ptrace by others from here on (PR_SET_DUMPABLE 0, RLIMIT_CORE 0). Called first in
+// main().
 void forbid_core_dumps() noexcept;
 
 }  // namespace leasehold

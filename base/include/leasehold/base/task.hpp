@@ -64,8 +64,8 @@ void spawn(asio::io_context& where, std::string name, task<void> work);
 // Waits on the caller's lane.
 task<void> sleep_for(std::chrono::nanoseconds duration);
 
-// Runs `work` at most `limit` long, on the caller's lane: its value, its exception, or error timeout with `code`.
-// On a time-out the work is cancelled at its next wait and has ended when this returns.
+// Runs `work` at most `limit` long, on the caller's lane: its value, its exception, or error timeout with
+// `code`. On a time-out the work is cancelled at its next wait and has ended when this returns.
 template <class T>
 task<T> with_timeout(task<T> work, std::chrono::nanoseconds limit, std::string code);
 

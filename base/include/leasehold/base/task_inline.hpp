@@ -44,8 +44,8 @@ task<void> run_into(task<T> work, outcome<T>& result)
     }
 }
 
-// Starts `work` beside the caller and returns when it has ended, cancelled or not: what `work` refers to in the caller's
-// frame stays. A cancellation of the caller is passed on to the work.
+// Starts `work` beside the caller and returns when it has ended, cancelled or not: what `work` refers to in
+// the caller's frame stays. A cancellation of the caller is passed on to the work.
 task<void> wait_for_end(std::shared_ptr<race> race, task<void> work, std::chrono::nanoseconds limit);
 
 }  // namespace detail

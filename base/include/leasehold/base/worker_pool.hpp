@@ -14,8 +14,9 @@
 
 namespace leasehold {
 
-// Threads for what blocks or computes for long (PostgreSQL sessions of one job, PBKDF2, files), behind one bounded queue.
-// Made on any thread; run() from lanes; joined by the destructor, after the lanes have drained.
+// Threads for what blocks or computes for long (PostgreSQL sessions of one job, PBKDF2, files), behind one
+// bounded queue. Made on any thread; run() from lanes; joined by the destructor, after the lanes have
+// drained.
 class worker_pool
 {
 public:
@@ -24,8 +25,8 @@ public:
     worker_pool(const worker_pool&) = delete;
     worker_pool& operator=(const worker_pool&) = delete;
 
-    // Runs `work` on a worker; the caller resumes on its own lane when it has ended, so `[&]` captures stay valid.
-    // Errors: what the work throws; unavailable "workers_busy" at once when the queue is full.
+    // Runs `work` on a worker; the caller resumes on its own lane when it has ended, so `[&]` captures stay
+    // valid. Errors: what the work throws; unavailable "workers_busy" at once when the queue is full.
     template <class Work>
     task<std::invoke_result_t<Work&>> run(Work work)
     {

@@ -20,15 +20,18 @@ struct bootstrap_event
 struct bootstrap_request
 {
     secret<std::string> bao_token;
-    std::optional<std::string> server;           // only this one of provisioning.servers
-    std::optional<std::filesystem::path> identities_folder;  // role and secret ids go here; else to the configured files
+    std::optional<std::string> server;  // only this one of provisioning.servers
+    std::optional<std::filesystem::path>
+        identities_folder;  // role and secret ids go here; else to the configured files
 };
 
-// Prepares broker and PostgreSQL servers, once; safe to repeat. Afterwards no superuser login and no bootstrap token is used:
-// the provisioner's password lies in the broker, and the broker alone knows its own. Identities are written to the files the
-// configuration names where those do not exist yet. On the caller's lane; blocking parts included (a command-line tool).
-// Errors: broker_*, database_*, conflict bootstrap_differs, invalid preflight_failed (findings were reported before).
+// Prepares broker and PostgreSQL servers, once; safe to repeat. Afterwards no superuser login and no
+// bootstrap token is used: the provisioner's password lies in the broker, and the broker alone knows its own.
+// Identities are written to the files the configuration names where those do not exist yet. On the caller's
+// lane; blocking parts included (a command-line tool). Errors: broker_*, database_*, conflict
+// bootstrap_differs, invalid preflight_failed (findings were reported before).
 task<void> provision_bootstrap(
-    const config& values, bootstrap_request request, std::function<void(const bootstrap_event&)> report);
+    const config& values, bootstrap_request request, std::function<void(const bootstrap_event&)> report
+);
 
 }  // namespace leasehold::control_plane

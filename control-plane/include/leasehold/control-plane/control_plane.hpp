@@ -16,18 +16,19 @@ struct control_plane_settings
 {
     std::string version;
     bool development = false;
-    address router;           // where tenant data is read
+    address router;              // where tenant data is read
     std::string router_ca_file;  // who signed the router's certificate; empty: it has none
     const clock_source* clock = &real_clock();
 };
 
-// HTTP API, operation workers, sweeper, license watch: one lane and its workers. Made, started and stopped by the main thread.
+// HTTP API, operation workers, sweeper, license watch: one lane and its workers. Made, started and stopped by
+// the main thread.
 class control_plane
 {
 public:
     // Makes the HMAC check, the bootstrap owner key where the registry has none yet, and binds the listener.
-    // Errors: unavailable database_unavailable; conflict schema_behind, schema_ahead, hmac_key_mismatch; file_exists
-    // (bootstrap_file_exists); conflict address_in_use.
+    // Errors: unavailable database_unavailable; conflict schema_behind, schema_ahead, hmac_key_mismatch;
+    // file_exists (bootstrap_file_exists); conflict address_in_use.
     control_plane(const config& values, const hmac_keys& secrets, control_plane_settings settings);
     ~control_plane();
 
@@ -37,7 +38,6 @@ public:
     // Registry reachable, workers running. Any thread.
     [[nodiscard]] bool is_ready() const noexcept;
     void reload_tls();
-
 
 private:
     struct impl;

@@ -10,15 +10,16 @@
 
 namespace leasehold::control_plane {
 
-// What `leasehold migrate` does to one partition, over the registry and the broker. Blocking; made and used by one thread.
-// The registry's and the shared chain go by the migrate login of the configuration.
+// What `leasehold migrate` does to one partition, over the registry and the broker. Blocking; made and used
+// by one thread. The registry's and the shared chain go by the migrate login of the configuration.
 migrations::applied migrate_registry(const config& values, const std::string& applied_by);
 migrations::applied migrate_shared(const config& values, const std::string& applied_by);
-// Collapsed mode: the tenant chain into the registry's own database, and the rights of the services on it. Makes the one tenant,
-// its placement and its server row where they are missing.
+// Collapsed mode: the tenant chain into the registry's own database, and the rights of the services on it.
+// Makes the one tenant, its placement and its server row where they are missing.
 migrations::applied migrate_collapsed(const config& values, const std::string& applied_by);
 
-// The fleet of tenants. Nothing is asked of the broker before the first target needs a lease, or a template is built.
+// The fleet of tenants. Nothing is asked of the broker before the first target needs a lease, or a template
+// is built.
 class fleet_migration
 {
 public:
@@ -27,15 +28,16 @@ public:
 
     // How many tenants are current and how many are not. One query; neither broker nor license is asked.
     migrations::target_source::plan_counts plan();
-    // Templates of the present chain on every server that holds or may hold tenants (logs in to the broker). Returns
-    // built, all.
+    // Templates of the present chain on every server that holds or may hold tenants (logs in to the broker).
+    // Returns built, all.
     std::pair<int, int> build_templates();
     migrations::fleet_result run(migrations::event_sink& events, migrations::fleet_settings settings);
     [[nodiscard]] const migrations::chain& chain() const noexcept;
     // Gives the broker's token back, and with it whatever lease is left.
     void close();
 
-    // What the license check needs of the registry, by the migrate login: installation id and the stored document.
+    // What the license check needs of the registry, by the migrate login: installation id and the stored
+    // document.
     struct license_facts
     {
         std::string installation;

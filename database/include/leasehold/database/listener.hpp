@@ -8,9 +8,10 @@
 
 namespace leasehold::database {
 
-// A thread and a connection of its own that LISTENs on one channel. `on_wake` is called on that thread for each notification
-// (payload), and once with an empty payload after every (re)connect, since something may have been missed meanwhile.
-// Lost connections are opened again with back-off (100 ms to 5 s). The destructor joins.
+// A thread and a connection of its own that LISTENs on one channel. `on_wake` is called on that thread for
+// each notification (payload), and once with an empty payload after every (re)connect, since something may
+// have been missed meanwhile. Lost connections are opened again with back-off (100 ms to 5 s). The destructor
+// joins.
 class listener
 {
 public:

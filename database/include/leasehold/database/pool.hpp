@@ -8,10 +8,11 @@
 
 namespace leasehold::database {
 
-// N worker threads, each with a connection of its own, behind one bounded queue: the only hop from a lane to libpqxx.
-// Work has no effect but its transaction: 40001 and 40P01 run it again (at most 3 times). After class 08 or 57P the worker
-// opens a new connection at the next work. Made on any thread; run() from lanes; joined after the lanes have drained.
-// Errors: unavailable "database_busy" (queue full, at once), what the work throws, and what connect() throws.
+// N worker threads, each with a connection of its own, behind one bounded queue: the only hop from a lane to
+// libpqxx. Work has no effect but its transaction: 40001 and 40P01 run it again (at most 3 times). After
+// class 08 or 57P the worker opens a new connection at the next work. Made on any thread; run() from lanes;
+// joined after the lanes have drained. Errors: unavailable "database_busy" (queue full, at once), what the
+// work throws, and what connect() throws.
 class pool
 {
 public:
@@ -20,8 +21,8 @@ public:
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
 
-    // Work: callable with (transaction&); what it returns is moved out. The caller resumes on its own lane when the work has
-    // ended, so `[&]` captures stay valid.
+    // Work: callable with (transaction&); what it returns is moved out. The caller resumes on its own lane
+    // when the work has ended, so `[&]` captures stay valid.
     template <class Work>
     task<std::invoke_result_t<Work&, transaction&>> run(Work work);
     // The same without a lane: blocks the calling thread (tests, start-up, the command line).

@@ -12,7 +12,9 @@ class answer_of
 {
 public:
     using type = std::invoke_result_t<Work&, transaction&>;
-    static_assert(!std::is_reference_v<type>, "what the work returns outlives the transaction: return a value");
+    static_assert(
+        !std::is_reference_v<type>, "what the work returns outlives the transaction: return a value"
+    );
 
     void keep(Work& work, transaction& tx)
     {

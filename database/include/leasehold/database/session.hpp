@@ -19,11 +19,12 @@
 
 namespace leasehold::database {
 
-// How to reach one database. Every connection starts with search_path = pg_catalog, pg_temp unless `search_path` says
-// otherwise, and with the time limits below set at the server.
+// How to reach one database. Every connection starts with search_path = pg_catalog, pg_temp unless
+// `search_path` says otherwise, and with the time limits below set at the server.
 struct endpoint
 {
-    std::vector<std::pair<std::string, std::uint16_t>> hosts;  // host name, address or socket folder; the writable one is used
+    std::vector<std::pair<std::string, std::uint16_t>>
+        hosts;  // host name, address or socket folder; the writable one is used
     std::string database;
     std::string user;
     secret<std::string> password;  // empty: peer or certificate
@@ -39,8 +40,8 @@ struct endpoint
     [[nodiscard]] endpoint clone() const;
 };
 
-// A statement with a name, which is unique in the program: prepared statement, metric label and log field. Both views
-// outlive the program's queries.
+// A statement with a name, which is unique in the program: prepared statement, metric label and log field.
+// Both views outlive the program's queries.
 struct query
 {
     std::string_view name;
@@ -63,8 +64,8 @@ public:
     param(const strong_id<Tag>& value) : text_(value.to_string())
     {}
     template <class Number>
-        requires(std::is_integral_v<Number> && !std::is_same_v<Number, bool>)
-    param(Number value) : text_(std::to_string(value))
+    requires(std::is_integral_v<Number> && !std::is_same_v<Number, bool>) param(Number value)
+        : text_(std::to_string(value))
     {}
     param(double value);
     param(wall_time value);  // timestamptz, to the microsecond
@@ -83,21 +84,25 @@ using params = std::vector<param>;
 // A PostgreSQL array literal of texts, for `= any($1)`.
 std::string to_array(const std::vector<std::string>& items);
 
-// One row, copied out of the driver. Fields by position or by name; get throws internal "column_unexpected" on NULL, on a
-// name that is not there and on text that does not convert. T: std::string, bool, numbers, uuid, strong_id,
-// wall_time (timestamptz).
+// One row, copied out of the driver. Fields by position or by name; get throws internal "column_unexpected"
+// on NULL, on a name that is not there and on text that does not convert. T: std::string, bool, numbers,
+// uuid, strong_id, wall_time (timestamptz).
 class row
 {
 public:
     row(std::shared_ptr<const std::vector<std::string>> names, std::vector<std::optional<std::string>> fields)
-        : names_(std::move(names)), fields_(std::move(fields))
+        : names_(std::move(names))
+        , fields_(std::move(fields))
     {}
     template <class T>
     [[nodiscard]] T get(std::string_view name) const;
     template <class T>
     [[nodiscard]] std::optional<T> find(std::string_view name) const;  // NULL is nullopt
     [[nodiscard]] const std::optional<std::string>& text(std::string_view name) const;
-    [[nodiscard]] const std::optional<std::string>& operator[](std::size_t position) const { return fields_.at(position); }
+    [[nodiscard]] const std::optional<std::string>& operator[](std::size_t position) const
+    {
+        return fields_.at(position);
+    }
     [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
 
 private:
@@ -108,14 +113,17 @@ private:
     std::vector<std::optional<std::string>> fields_;
 };
 
-// A PostgreSQL error, with its SQLSTATE. Kind and code by SQLSTATE (one table, src/sqlstate.cpp): 23505, 23503 conflict;
-// 57014, 55P03, 25P0x timeout "database_timeout"; 08, 57P unavailable "database_unavailable"; 40 unavailable "database_busy";
-// 53 unavailable "database_exhausted"; 42501 forbidden; else internal. Code "database_error" where none is named here.
-// what() has the query's name and the server's primary message, never its DETAIL (which quotes values).
+// A PostgreSQL error, with its SQLSTATE. Kind and code by SQLSTATE (one table, src/sqlstate.cpp): 23505,
+// 23503 conflict; 57014, 55P03, 25P0x timeout "database_timeout"; 08, 57P unavailable "database_unavailable";
+// 40 unavailable "database_busy"; 53 unavailable "database_exhausted"; 42501 forbidden; else internal. Code
+// "database_error" where none is named here. what() has the query's name and the server's primary message,
+// never its DETAIL (which quotes values).
 class sql_error : public error
 {
 public:
-    sql_error(error_kind kind, std::string code, std::string detail, std::string internal, std::string sqlstate);
+    sql_error(
+        error_kind kind, std::string code, std::string detail, std::string internal, std::string sqlstate
+    );
     [[nodiscard]] const std::string& sqlstate() const noexcept { return sqlstate_; }
 
 private:
@@ -129,8 +137,8 @@ public:
     virtual ~transaction() = default;
     virtual std::vector<row> query_rows(const query& what, const params& with) = 0;
     virtual std::int64_t execute(const query& what, const params& with) = 0;  // rows affected
-    // Text assembled by the caller, or several statements in one message. Without parameters; never with user data but
-    // through quote_identifier and quote_literal.
+    // Text assembled by the caller, or several statements in one message. Without parameters; never with user
+    // data but through quote_identifier and quote_literal.
     virtual void run_script(std::string_view sql) = 0;
     virtual std::vector<row> run_rows(std::string_view sql) = 0;
     [[nodiscard]] virtual std::string quote_identifier(std::string_view name) const = 0;
@@ -142,7 +150,8 @@ public:
         return query_rows(what, params{param(args)...});
     }
     template <class... Args>
-    std::optional<row> find_one(const query& what, const Args&... args)  // internal "row_unexpected" if there are more
+    std::optional<row>
+    find_one(const query& what, const Args&... args)  // internal "row_unexpected" if there are more
     {
         return at_most_one(what, query_rows(what, params{param(args)...}));
     }
@@ -162,14 +171,15 @@ private:
     static row exactly_one(const query& what, std::vector<row> rows);
 };
 
-// One connection. Blocking; used by one thread at a time. A lost connection stays lost: every later call throws
-// unavailable "database_unavailable".
+// One connection. Blocking; used by one thread at a time. A lost connection stays lost: every later call
+// throws unavailable "database_unavailable".
 class session
 {
 public:
     virtual ~session() = default;
-    // Begins, works, commits; rolls back when the work throws. Errors: internal "transaction_aborted" when the work swallowed
-    // a failed statement; unavailable "database_commit_in_doubt" when the connection was lost during the commit.
+    // Begins, works, commits; rolls back when the work throws. Errors: internal "transaction_aborted" when
+    // the work swallowed a failed statement; unavailable "database_commit_in_doubt" when the connection was
+    // lost during the commit.
     virtual void in_transaction(const std::function<void(transaction&)>& work) = 0;
     // Outside any transaction (CREATE DATABASE and the like). One statement, no parameters.
     virtual void run_plain(std::string_view sql) = 0;
@@ -183,9 +193,9 @@ public:
     virtual std::vector<std::string> take_notices() = 0;
 };
 
-// Opens a connection of its own (provisioning, migrations, tests). Blocks up to connect_timeout, all hosts together.
-// Errors: unavailable "database_unavailable" (refused, unreachable, time-out, TLS: cause in what()),
-// unauthenticated "database_login_refused" (28xxx), as sql_error where the server said it.
+// Opens a connection of its own (provisioning, migrations, tests). Blocks up to connect_timeout, all hosts
+// together. Errors: unavailable "database_unavailable" (refused, unreachable, time-out, TLS: cause in
+// what()), unauthenticated "database_login_refused" (28xxx), as sql_error where the server said it.
 std::unique_ptr<session> connect(const endpoint& where);
 
 }  // namespace leasehold::database

@@ -20,8 +20,9 @@ inline bool read(const std::string& text, std::string& value)
 }
 
 template <class Number>
-    requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
-bool read(const std::string& text, Number& value) noexcept
+requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>) bool read(
+    const std::string& text, Number& value
+) noexcept
 {
     const auto* end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, value);

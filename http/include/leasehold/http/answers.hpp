@@ -6,7 +6,8 @@
 #include <string>
 #include <utility>
 
-// What a handler may return besides a struct with a field table (200), page<T> (200), void (204) and a whole reply.
+// What a handler may return besides a struct with a field table (200), page<T> (200), void (204) and a whole
+// reply.
 namespace leasehold::http {
 
 struct no_content
@@ -18,7 +19,8 @@ class accepted
 public:
     template <class T>
     accepted(std::string location, const T& operation)
-        : location_(std::move(location)), body_(to_json_text(operation))
+        : location_(std::move(location))
+        , body_(to_json_text(operation))
     {}
     [[nodiscard]] const std::string& location() const noexcept { return location_; }
     [[nodiscard]] const std::string& body() const noexcept { return body_; }
@@ -33,7 +35,9 @@ class created
 {
 public:
     template <class T>
-    created(std::string location, const T& resource) : location_(std::move(location)), body_(to_json_text(resource))
+    created(std::string location, const T& resource)
+        : location_(std::move(location))
+        , body_(to_json_text(resource))
     {}
     [[nodiscard]] const std::string& location() const noexcept { return location_; }
     [[nodiscard]] const std::string& body() const noexcept { return body_; }

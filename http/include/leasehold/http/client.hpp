@@ -27,10 +27,18 @@ struct origin
 };
 
 // What went wrong below HTTP, for callers to whom it matters whether the request may have had an effect.
-enum class exchange_failure : std::uint8_t { unreachable, answer_lost, tls, malformed, too_large };
+enum class exchange_failure : std::uint8_t
+{
+    unreachable,
+    answer_lost,
+    tls,
+    malformed,
+    too_large
+};
 
-// kind unavailable (malformed and too_large: protocol), code "http_unreachable", "http_answer_lost", "http_tls",
-// "http_malformed", "http_answer_too_large". `request_sent`: at least one byte of the request left this process.
+// kind unavailable (malformed and too_large: protocol), code "http_unreachable", "http_answer_lost",
+// "http_tls", "http_malformed", "http_answer_too_large". `request_sent`: at least one byte of the request
+// left this process.
 class exchange_error : public error
 {
 public:
@@ -73,10 +81,11 @@ struct client_settings
     std::chrono::milliseconds idle_limit{60000};
 };
 
-// Keep-alive connections to one origin. TLS with SNI and name check always; nothing switches them off. A connection that
-// carried a failed exchange is closed. Nothing is repeated, but: a kept connection that turns out closed before a byte of an
-// answer is replaced by a new one if no byte was sent. Owner and thread: the lane that made it. Kept connections end with
-// the event loop they were made on, so a blocking caller may give each call a loop of its own (leasehold::run).
+// Keep-alive connections to one origin. TLS with SNI and name check always; nothing switches them off. A
+// connection that carried a failed exchange is closed. Nothing is repeated, but: a kept connection that turns
+// out closed before a byte of an answer is replaced by a new one if no byte was sent. Owner and thread: the
+// lane that made it. Kept connections end with the event loop they were made on, so a blocking caller may
+// give each call a loop of its own (leasehold::run).
 class client
 {
 public:
@@ -86,8 +95,8 @@ public:
     client(client&&) noexcept;
     client& operator=(client&&) noexcept;
 
-    // Any HTTP status is an answer. Errors: exchange_error; invalid "http_request_invalid" for a target or header that could
-    // end its line. `call_timeout` (0: settings') bounds the whole exchange.
+    // Any HTTP status is an answer. Errors: exchange_error; invalid "http_request_invalid" for a target or
+    // header that could end its line. `call_timeout` (0: settings') bounds the whole exchange.
     task<answer> send(request what, std::chrono::milliseconds call_timeout = std::chrono::milliseconds(0));
     [[nodiscard]] const origin& where() const noexcept;
 

@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-// How C++ values become JSON and back: one codec per type. Fields tables are built of these; code outside this module meets
-// them only when it adds a type (see texts<> and parsed<>).
+// How C++ values become JSON and back: one codec per type. Fields tables are built of these; code outside
+// this module meets them only when it adds a type (see texts<> and parsed<>).
 namespace leasehold::http {
 
 using json = nlohmann::json;
@@ -92,24 +92,37 @@ std::string dump(const std::function<void(json&)>& fill);
 std::string type_name(const char* mangled);
 }  // namespace raw
 
-// An enum in JSON: specialise with  static constexpr std::array rows{std::pair{E::one, std::string_view("one")}, …}.
+// An enum in JSON: specialise with  static constexpr std::array rows{std::pair{E::one,
+// std::string_view("one")}, …}.
 template <class E>
 struct texts;
 template <class E>
-concept has_texts = requires { texts<E>::rows; };
+concept has_texts = requires
+{
+    texts<E>::rows;
+};
 
 // Types with `static optional<T> parse(string_view)` and a text form.
 template <class T>
-concept has_to_string = requires(const T& value) {
-    { value.to_string() } -> std::convertible_to<std::string>;
+concept has_to_string = requires(const T& value)
+{
+    {
+        value.to_string()
+        } -> std::convertible_to<std::string>;
 };
 template <class T>
-concept has_text = requires(const T& value) {
-    { value.text() } -> std::convertible_to<std::string_view>;
+concept has_text = requires(const T& value)
+{
+    {
+        value.text()
+        } -> std::convertible_to<std::string_view>;
 };
 template <class T>
-concept parsed = (has_to_string<T> || has_text<T>) && requires(std::string_view text) {
-    { T::parse(text) } -> std::same_as<std::optional<T>>;
+concept parsed = (has_to_string<T> || has_text<T>)&&requires(std::string_view text)
+{
+    {
+        T::parse(text)
+        } -> std::same_as<std::optional<T>>;
 };
 
 // A member of a merge patch: not given, null, or a value.
@@ -216,7 +229,8 @@ struct codec<T> : plain_codec
     {
         std::int64_t number = 0;
         using limits = std::numeric_limits<T>;
-        if (!raw::get(from, limits::min(), limits::max(), number)) return at.fail_type("a whole number in range");
+        if (!raw::get(from, limits::min(), limits::max(), number))
+            return at.fail_type("a whole number in range");
         into = static_cast<T>(number);
     }
     static void from_text(std::string_view text, json& into) { raw::from_text_number(text, into); }
@@ -224,14 +238,14 @@ struct codec<T> : plain_codec
 };
 
 template <std::unsigned_integral T>
-    requires(!std::same_as<T, bool>)
-struct codec<T> : plain_codec
+requires(!std::same_as<T, bool>) struct codec<T> : plain_codec
 {
     static void encode(const T& from, json& into) { raw::set(into, std::uint64_t{from}); }
     static void decode(const json& from, T& into, decoding& at)
     {
         std::uint64_t number = 0;
-        if (!raw::get(from, std::numeric_limits<T>::max(), number)) return at.fail_type("a whole number from 0");
+        if (!raw::get(from, std::numeric_limits<T>::max(), number))
+            return at.fail_type("a whole number from 0");
         into = static_cast<T>(number);
     }
     static void from_text(std::string_view text, json& into) { raw::from_text_number(text, into); }
@@ -241,7 +255,10 @@ struct codec<T> : plain_codec
 template <>
 struct codec<std::chrono::seconds> : plain_codec  // members named *_seconds
 {
-    static void encode(const std::chrono::seconds& from, json& into) { raw::set(into, std::int64_t{from.count()}); }
+    static void encode(const std::chrono::seconds& from, json& into)
+    {
+        raw::set(into, std::int64_t{from.count()});
+    }
     static void decode(const json& from, std::chrono::seconds& into, decoding& at)
     {
         std::int64_t number = 0;
@@ -256,7 +273,10 @@ struct codec<std::chrono::seconds> : plain_codec  // members named *_seconds
 template <>
 struct codec<wall_time> : plain_codec
 {
-    static void encode(const wall_time& from, json& into) { raw::set(into, std::string_view(to_rfc3339(from))); }
+    static void encode(const wall_time& from, json& into)
+    {
+        raw::set(into, std::string_view(to_rfc3339(from)));
+    }
     static void decode(const json& from, wall_time& into, decoding& at)
     {
         std::string text;
@@ -376,7 +396,10 @@ struct codec<change<T>> : plain_codec
 {
     static constexpr bool is_optional = true;
     static bool is_left_out(const change<T>& from) { return !from.is_given; }
-    static void encode(const change<T>& from, json& into) { codec<std::optional<T>>::encode(from.value, into); }
+    static void encode(const change<T>& from, json& into)
+    {
+        codec<std::optional<T>>::encode(from.value, into);
+    }
     static void decode(const json& from, change<T>& into, decoding& at)
     {
         into.is_given = true;

@@ -21,7 +21,8 @@ public:
     [[nodiscard]] virtual std::string tenant() const { return {}; }  // tid, where the caller belongs to one
 };
 
-// What was decided for this request (a tenant_scope, say). Derived like principal; back by context::authorization_as<T>().
+// What was decided for this request (a tenant_scope, say). Derived like principal; back by
+// context::authorization_as<T>().
 class authorization
 {
 public:
@@ -29,8 +30,8 @@ public:
     [[nodiscard]] virtual std::string tenant() const { return {}; }  // tid, for the access line
 };
 
-// One request on its way through its route. Lives in the frame of routes::handle(): handlers may keep references to it
-// while they run, and no longer.
+// One request on its way through its route. Lives in the frame of routes::handle(): handlers may keep
+// references to it while they run, and no longer.
 class context
 {
 public:
@@ -40,15 +41,18 @@ public:
 
     // As it arrived; the body unpacked.
     [[nodiscard]] const incoming& request() const noexcept { return request_; }
-    [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const { return request_.fields.find(name); }
+    [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const
+    {
+        return request_.fields.find(name);
+    }
     // Of "Authorization: Bearer …". The text is a secret: hand it on, never keep it.
     [[nodiscard]] std::optional<std::string_view> bearer() const;
     [[nodiscard]] const std::string& request_id() const noexcept { return request_id_; }
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }      // without query
-    [[nodiscard]] std::string_view route() const noexcept { return route_; }      // its pattern
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }  // without query
+    [[nodiscard]] std::string_view route() const noexcept { return route_; }  // its pattern
 
-    // A parameter of the path by its name in the pattern. `Id` is a type with parse(); the match has proven that it reads.
-    // Asking for one that the pattern does not have: internal "path_parameter_unknown".
+    // A parameter of the path by its name in the pattern. `Id` is a type with parse(); the match has proven
+    // that it reads. Asking for one that the pattern does not have: internal "path_parameter_unknown".
     template <class Id>
     [[nodiscard]] Id path_id(std::string_view name) const
     {
@@ -65,7 +69,10 @@ public:
     {
         return cast<T>(principal_.get(), "principal_missing");
     }
-    [[nodiscard]] std::shared_ptr<const http::principal> shared_principal() const noexcept { return principal_; }
+    [[nodiscard]] std::shared_ptr<const http::principal> shared_principal() const noexcept
+    {
+        return principal_;
+    }
     template <class T>
     [[nodiscard]] const T& authorization_as() const
     {
@@ -73,7 +80,10 @@ public:
     }
 
     // A header of the answer, whatever becomes of it (Retry-After, Leasehold-Time).
-    void set_header(std::string name, std::string value) const { answer_fields_.set(std::move(name), std::move(value)); }
+    void set_header(std::string name, std::string value) const
+    {
+        answer_fields_.set(std::move(name), std::move(value));
+    }
 
 private:
     friend class routes;

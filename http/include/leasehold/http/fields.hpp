@@ -13,8 +13,8 @@
 
 namespace leasehold::http {
 
-// One member: its name in JSON, where it lives, what it must hold. Members that are not std::optional must be given, unless
-// a rule says or_default().
+// One member: its name in JSON, where it lives, what it must hold. Members that are not std::optional must be
+// given, unless a rule says or_default().
 template <class T>
 class field
 {
@@ -28,7 +28,9 @@ public:
             if (codec<Member>::is_left_out(from.*member)) return;
             codec<Member>::encode(from.*member, raw::member_of(object, as));
         };
-        decode_ = [member](const json& from, T& into, decoding& at) { codec<Member>::decode(from, into.*member, at); };
+        decode_ = [member](const json& from, T& into, decoding& at) {
+            codec<Member>::decode(from, into.*member, at);
+        };
         from_text_ = &codec<Member>::from_text;
         describe_ = &codec<Member>::describe;
     }
@@ -61,9 +63,14 @@ private:
     void (*describe_)(json&, schema_book&) = nullptr;
 };
 
-enum class unknown_members : std::uint8_t { refused, ignored };
+enum class unknown_members : std::uint8_t
+{
+    refused,
+    ignored
+};
 
-// The one table of a type: decodes, validates, encodes and describes it. A constant at namespace scope beside the type
+// The one table of a type: decodes, validates, encodes and describes it. A constant at namespace scope beside
+// the type
 //   const fields<tenant_create> tenant_create_fields{
 //       {"slug", &tenant_create::slug, slug_rules},
 //       {"name", &tenant_create::name, at_most(200)},
@@ -75,7 +82,9 @@ class fields
 public:
     fields(std::initializer_list<field<T>> all) : fields(unknown_members::refused, all) {}
     fields(unknown_members others, std::initializer_list<field<T>> all)
-        : all_(all), others_(others), name_(raw::type_name(typeid(T).name()))
+        : all_(all)
+        , others_(others)
+        , name_(raw::type_name(typeid(T).name()))
     {
         slot() = this;
     }
@@ -134,7 +143,8 @@ public:
         for (const auto& one : all_) {
             if (one.is_required()) raw::set(raw::append_to(required), std::string_view(one.name()));
         }
-        if (others_ == unknown_members::refused) raw::set(raw::member_of(schema, "additionalProperties"), false);
+        if (others_ == unknown_members::refused)
+            raw::set(raw::member_of(schema, "additionalProperties"), false);
     }
 
 private:
@@ -153,7 +163,7 @@ private:
 
 namespace raw {
 [[noreturn]] void refuse_missing_table(const char* mangled);
-}
+}  // namespace raw
 
 template <class T>
 const fields<T>& table_of()

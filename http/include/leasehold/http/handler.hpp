@@ -12,8 +12,9 @@ namespace leasehold::http {
 struct admission
 {
     std::size_t body_limit = 0;  // bytes on the wire; above it: 413, unread
-    std::size_t unpacked = 0;    // what it may become besides, unpacked; both count against server_settings::bodies_limit
-    bool reads_body = true;      // false: it is answered without (no such route); what follows is not read
+    std::size_t unpacked =
+        0;  // what it may become besides, unpacked; both count against server_settings::bodies_limit
+    bool reads_body = true;  // false: it is answered without (no such route); what follows is not read
 };
 
 // What stands behind a listener. `routes` is one. Thread: the listener's lane.

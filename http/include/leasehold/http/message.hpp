@@ -10,7 +10,16 @@
 
 namespace leasehold::http {
 
-enum class method : std::uint8_t { get, post, put, patch, del, list, other };  // list: the broker's LIST verb
+enum class method : std::uint8_t
+{
+    get,
+    post,
+    put,
+    patch,
+    del,
+    list,
+    other
+};  // list: the broker's LIST verb
 std::string_view to_text(method verb) noexcept;
 method parse_method(std::string_view text) noexcept;  // `other` for what is none of them
 
@@ -22,7 +31,10 @@ public:
     void add(std::string name, std::string value);
     // The first of that name.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const noexcept;
-    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept { return fields_; }
+    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept
+    {
+        return fields_;
+    }
     void wipe() noexcept;  // overwrites every value
 
 private:
@@ -42,7 +54,8 @@ struct incoming
     std::string body;
     std::string peer;  // address without port; "unix" on a Unix socket
     bool is_tls = false;
-    std::chrono::steady_clock::time_point arrived_at = std::chrono::steady_clock::now();  // its head was complete
+    std::chrono::steady_clock::time_point arrived_at =
+        std::chrono::steady_clock::now();  // its head was complete
 };
 
 // What a listener sends back. Content-Length, Date and Connection are the listener's.

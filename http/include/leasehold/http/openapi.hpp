@@ -15,8 +15,8 @@ struct api_info
     std::string description;
 };
 
-// The OpenAPI 3.1 document of all routes whose path begins with `prefix`, from the tables that drive them. The same routes
-// give the same text, byte for byte.
+// The OpenAPI 3.1 document of all routes whose path begins with `prefix`, from the tables that drive them.
+// The same routes give the same text, byte for byte.
 std::string openapi(const routes& of, const api_info& info, std::string_view prefix = "/");
 
 }  // namespace leasehold::http

@@ -6,7 +6,8 @@
 namespace leasehold::http {
 
 // What a route is about, which decides what must be known of its caller.
-enum class scope : std::uint8_t {
+enum class scope : std::uint8_t
+{
     open,       // anybody, no credential is looked at: probes, enrollment, sign-in
     principal,  // any verified caller, about themselves
     platform,   // the installation: platform roles
@@ -15,7 +16,8 @@ enum class scope : std::uint8_t {
 std::string_view to_text(scope value) noexcept;
 
 // What a caller must be allowed to do. The application keeps its permissions as constants
-//   namespace may { inline constexpr http::permission create_tenant{"tenants.create", http::scope::platform}; }
+//   namespace may { inline constexpr http::permission create_tenant{"tenants.create", http::scope::platform};
+//   }
 // and decides in its `authorizer`. `name` is stable: it stands in the OpenAPI document.
 struct permission
 {

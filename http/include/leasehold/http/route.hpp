@@ -23,7 +23,9 @@ class input
 {
 public:
     input(const context& ctx, std::string_view encoded_query, bool is_query)
-        : ctx_(ctx), query_(encoded_query), is_query_(is_query)
+        : ctx_(ctx)
+        , query_(encoded_query)
+        , is_query_(is_query)
     {}
 
     // Reads and validates; throws fields_error, "body_malformed", "query_unknown", "media_type".
@@ -34,8 +36,10 @@ public:
             read_query([&](std::string_view name, std::string_view text, decoding& at) {
                 const auto* one = table_of<In>().find(name);
                 if (one == nullptr) return false;
-                with_value([&](json& value) { one->to_value(text, value); },
-                           [&](const json& value) { one->decode(value, into, at); });
+                with_value(
+                    [&](json& value) { one->to_value(text, value); },
+                    [&](const json& value) { one->decode(value, into, at); }
+                );
                 return true;
             });
         } else {
@@ -50,7 +54,8 @@ public:
 private:
     void read_body(const std::function<void(const json&, decoding&)>& decode);
     void read_query(const std::function<bool(std::string_view, std::string_view, decoding&)>& decode);
-    static void with_value(const std::function<void(json&)>& fill, const std::function<void(const json&)>& use);
+    static void
+    with_value(const std::function<void(json&)>& fill, const std::function<void(const json&)>& use);
 
     const context& ctx_;
     std::string_view query_;
@@ -95,7 +100,10 @@ public:
     {
         if constexpr (!std::is_void_v<In>) codec<In>::describe(schema, book);
     }
-    void describe_answer(json& schema, schema_book& book) const override { answer_facts<Out>::describe(schema, book); }
+    void describe_answer(json& schema, schema_book& book) const override
+    {
+        answer_facts<Out>::describe(schema, book);
+    }
     [[nodiscard]] int status() const noexcept override { return answer_facts<Out>::status; }
 
 private:
@@ -128,15 +136,24 @@ struct call_facts<task<Out> (Api::*)(const context&) const> : call_facts<task<Ou
 template <class Api, class Out, class In>
 struct call_facts<task<Out> (Api::*)(const context&, In)>
 {
-    static_assert(!std::is_reference_v<In>, "a handler takes its input by value: it lives in the coroutine's frame");
+    static_assert(
+        !std::is_reference_v<In>, "a handler takes its input by value: it lives in the coroutine's frame"
+    );
     using out = Out;
     using in = std::remove_cvref_t<In>;
 };
 template <class Api, class Out, class In>
-struct call_facts<task<Out> (Api::*)(const context&, In) const> : call_facts<task<Out> (Api::*)(const context&, In)>
+struct call_facts<task<Out> (Api::*)(const context&, In) const>
+    : call_facts<task<Out> (Api::*)(const context&, In)>
 {};
 
-enum class segment_kind : std::uint8_t { literal, id, text, rest };
+enum class segment_kind : std::uint8_t
+{
+    literal,
+    id,
+    text,
+    rest
+};
 
 struct segment
 {
@@ -144,7 +161,8 @@ struct segment
     std::string text;  // the literal, or the parameter's name
 };
 
-// One row of the table, and what is adjusted when it is mounted: on.put(…).body_limit(4 << 20).gzip(16 << 20);
+// One row of the table, and what is adjusted when it is mounted: on.put(…).body_limit(4 << 20).gzip(16 <<
+// 20);
 class route
 {
 public:

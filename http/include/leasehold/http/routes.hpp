@@ -30,21 +30,22 @@ class authorizer
 {
 public:
     virtual ~authorizer() = default;
-    virtual task<std::shared_ptr<const authorization>> authorize(const context& ctx, const permission& needed) = 0;
+    virtual task<std::shared_ptr<const authorization>>
+    authorize(const context& ctx, const permission& needed) = 0;
 };
 
 struct routes_settings
 {
     std::size_t body_limit = 64U << 10U;
-    std::chrono::milliseconds patience{30000};  // of a handler; 0: none
+    std::chrono::milliseconds patience{30000};      // of a handler; 0: none
     std::function<void(headers&)> on_every_answer;  // adds headers (Leasehold-Time)
     metrics* meters = nullptr;                      // null: process_metrics()
 };
 
-// The table of routes of one listener, and everything that is the same for each: match, request id, authenticate,
-// authorise, size and type, decode, validate, call, encode, problem+json, one access line, metrics. Tests call handle()
-// without a socket.
-// Mount everything before the first request; handlers, authenticator and authorizer outlive it. Thread: the listener's lane.
+// The table of routes of one listener, and everything that is the same for each: match, request id,
+// authenticate, authorise, size and type, decode, validate, call, encode, problem+json, one access line,
+// metrics. Tests call handle() without a socket. Mount everything before the first request; handlers,
+// authenticator and authorizer outlive it. Thread: the listener's lane.
 class routes final : public handler
 {
 public:
@@ -53,11 +54,12 @@ public:
     routes(const routes&) = delete;
     routes& operator=(const routes&) = delete;
 
-    // Path: literals, {name} (a UUID), {name:text} (one segment of A-Z a-z 0-9 . _ ~ @ : -), {name:rest} (all that follows).
-    // Handler: task<Out> (Api::*)(const context&) or (const context&, In). In is read from the JSON body, for get and del
-    // from the query, by its field table; without In, either must be empty (but where Out is reply: then the handler looks).
-    // Out: void, a struct with a field table, page<T>, accepted, created, no_content, reply.
-    // Throws internal "route_invalid": the same twice, or scope tenant without {tenant_id}.
+    // Path: literals, {name} (a UUID), {name:text} (one segment of A-Z a-z 0-9 . _ ~ @ : -), {name:rest} (all
+    // that follows). Handler: task<Out> (Api::*)(const context&) or (const context&, In). In is read from the
+    // JSON body, for get and del from the query, by its field table; without In, either must be empty (but
+    // where Out is reply: then the handler looks). Out: void, a struct with a field table, page<T>, accepted,
+    // created, no_content, reply. Throws internal "route_invalid": the same twice, or scope tenant without
+    // {tenant_id}.
     template <class Api, class Call>
     route& get(std::string path, permission needed, Api* api, Call call)
     {
@@ -103,7 +105,8 @@ private:
     route& mount(method how, std::string path, permission needed, Api* api, Call call)
     {
         using facts = call_facts<Call>;
-        auto made = std::make_unique<typed_call<Api, Call, typename facts::out, typename facts::in>>(api, call);
+        auto made =
+            std::make_unique<typed_call<Api, Call, typename facts::out, typename facts::in>>(api, call);
         return add(how, std::move(path), needed, std::move(made));
     }
     route& add(method how, std::string path, permission needed, std::unique_ptr<route_call> call);

@@ -12,7 +12,8 @@ namespace leasehold::http {
 
 class decoding;
 
-// What a field must hold beyond its type. Also the constraint in the OpenAPI schema. Rules of one field add up; later ones win.
+// What a field must hold beyond its type. Also the constraint in the OpenAPI schema. Rules of one field add
+// up; later ones win.
 class rule
 {
 public:
@@ -20,12 +21,12 @@ public:
     // Text: bytes of UTF-8. Number: its value. Array and object: how many members.
     std::optional<std::int64_t> least;
     std::optional<std::int64_t> most;
-    std::vector<std::string> allowed;           // text: one of these
-    std::string pattern;                        // text: for the schema and the message; `accepts` decides
+    std::vector<std::string> allowed;  // text: one of these
+    std::string pattern;               // text: for the schema and the message; `accepts` decides
     bool (*accepts)(std::string_view) = nullptr;
-    std::string code;                           // of the field's problem; empty: field_invalid
-    std::string about;                          // description in the schema
-    bool may_be_absent = false;                 // the struct's own initialiser stands then
+    std::string code;            // of the field's problem; empty: field_invalid
+    std::string about;           // description in the schema
+    bool may_be_absent = false;  // the struct's own initialiser stands then
 
     void add(const rule& other);
     void check(const nlohmann::json& value, decoding& at) const;

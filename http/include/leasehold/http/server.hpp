@@ -18,16 +18,17 @@ struct server_settings
     tls_files tls;              // set: TLS 1.2 or later and nothing else; empty: plain
     std::size_t max_sessions = 1024;  // above: 503 "server_busy" and closed
     std::size_t header_limit = 16U << 10U;
-    std::size_t bodies_limit = 256U << 20U;       // of all requests in flight; above: 503 "server_busy" before the body
+    std::size_t bodies_limit =
+        256U << 20U;  // of all requests in flight; above: 503 "server_busy" before the body
     std::chrono::milliseconds header_timeout{10000};  // first byte to end of head, TLS handshake
     std::chrono::milliseconds body_timeout{30000};    // of a request's body, of an answer to a slow reader
     std::chrono::milliseconds idle_timeout{120000};   // between requests
 };
 
-// A listener and its connections: HTTP/1.1 with keep-alive. Everything that does not speak the listener's language (plain
-// text where TLS is expected and the reverse, PostgreSQL) gets one clear answer and is closed.
-// Thread: the lane of `where`, but construction, start(), bound() and reload_tls(): any thread, one at a time.
-// `app` outlives the lane.
+// A listener and its connections: HTTP/1.1 with keep-alive. Everything that does not speak the listener's
+// language (plain text where TLS is expected and the reverse, PostgreSQL) gets one clear answer and is
+// closed. Thread: the lane of `where`, but construction, start(), bound() and reload_tls(): any thread, one
+// at a time. `app` outlives the lane.
 class server
 {
 public:
@@ -41,12 +42,12 @@ public:
     void start();
     [[nodiscard]] const address& bound() const noexcept;  // with the real port
 
-    // Reads certificate and key again; connections made from then on use them. Errors: invalid "tls_files_unusable", and the
-    // old ones stay.
+    // Reads certificate and key again; connections made from then on use them. Errors: invalid
+    // "tls_files_unusable", and the old ones stay.
     void reload_tls();
 
-    // Closes the listener and idle connections, lets requests in progress be answered (with Connection: close) for at most
-    // `patience`, then closes their sockets. On the lane. Safe to call twice.
+    // Closes the listener and idle connections, lets requests in progress be answered (with Connection:
+    // close) for at most `patience`, then closes their sockets. On the lane. Safe to call twice.
     task<void> drain(std::chrono::milliseconds patience);
     [[nodiscard]] std::size_t sessions() const noexcept;
 

@@ -12,9 +12,10 @@ namespace leasehold::migrations {
 struct apply_settings
 {
     std::string schema = "public";
-    std::string applied_by;                    // "run:<uuid>", "provision:<uuid>", "template:<uuid>"
-    std::optional<std::string> role;           // SET LOCAL ROLE first: a template belongs to its owner role
-    std::optional<std::string> expected_marker;  // the COMMENT the database must carry; else placement_mismatch
+    std::string applied_by;           // "run:<uuid>", "provision:<uuid>", "template:<uuid>"
+    std::optional<std::string> role;  // SET LOCAL ROLE first: a template belongs to its owner role
+    std::optional<std::string>
+        expected_marker;  // the COMMENT the database must carry; else placement_mismatch
     std::optional<std::string> expected_database;
 };
 
@@ -27,16 +28,17 @@ struct applied
     int files = 0;         // applied by this call
 };
 
-// Brings one database to the expand version of `ours`, in one transaction: takes SHARE ROW EXCLUSIVE on its version table
-// (made first where it is missing), reads the version rows, which alone decide what is missing, applies each file under its
-// own time limits with its version row behind it, commits, reads back. Killed anywhere, it is as if nothing had happened.
-// Blocking, on the caller's thread. `connection` is the caller's and is not used otherwise meanwhile.
-// Errors: conflict history_changed, schema_ahead; internal placement_mismatch; conflict migration_needs_slow_lane;
-// sql_error with code "migration_failed" whose detail names file and SQLSTATE.
+// Brings one database to the expand version of `ours`, in one transaction: takes SHARE ROW EXCLUSIVE on its
+// version table (made first where it is missing), reads the version rows, which alone decide what is missing,
+// applies each file under its own time limits with its version row behind it, commits, reads back. Killed
+// anywhere, it is as if nothing had happened. Blocking, on the caller's thread. `connection` is the caller's
+// and is not used otherwise meanwhile. Errors: conflict history_changed, schema_ahead; internal
+// placement_mismatch; conflict migration_needs_slow_lane; sql_error with code "migration_failed" whose detail
+// names file and SQLSTATE.
 applied apply_chain(database::session& connection, const chain& ours, const apply_settings& settings);
 
 // The version rows of a database; empty where there is no version table yet.
-std::vector<version_row> load_version_rows(
-    database::session& connection, partition which, std::string_view schema = "public");
+std::vector<version_row>
+load_version_rows(database::session& connection, partition which, std::string_view schema = "public");
 
 }  // namespace leasehold::migrations

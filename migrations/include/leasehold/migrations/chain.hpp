@@ -14,11 +14,20 @@
 // The three chains of migration files, as values. Pure: nothing here speaks to a database. Any thread.
 namespace leasehold::migrations {
 
-enum class partition : std::uint8_t { registry, shared, tenant };
+enum class partition : std::uint8_t
+{
+    registry,
+    shared,
+    tenant
+};
 std::string_view to_text(partition which) noexcept;
 std::string_view version_table_of(partition which) noexcept;
 
-enum class phase : std::uint8_t { expand, contract };
+enum class phase : std::uint8_t
+{
+    expand,
+    contract
+};
 
 // What the first lines of a file say (`-- leasehold: <directive>`). docs/migrations.md lists the directives.
 struct directives
@@ -49,12 +58,13 @@ struct version_row
     std::string checksum;
 };
 
-// Files of one partition in number order: names valid, numbers without a gap within 0001–4999 (and within 5000–9999 for
-// own files), each file as its CHECKSUMS lists it.
+// Files of one partition in number order: names valid, numbers without a gap within 0001–4999 (and within
+// 5000–9999 for own files), each file as its CHECKSUMS lists it.
 class chain
 {
 public:
-    // Errors (invalid): migration_name, migration_header, migration_checksum, migration_gap; each names the file.
+    // Errors (invalid): migration_name, migration_header, migration_checksum, migration_gap; each names the
+    // file.
     chain(partition which, std::span<const embedded_file> files);
 
     // Own files beside the built-in ones (extend: numbers 5000–9999) or instead of them (replace).
@@ -81,11 +91,13 @@ const chain& registry_chain();
 const chain& shared_chain();
 const chain& tenant_chain();
 
-// SHA-256 over "number checksum\n" of each applied file, in number order. Two databases with the same one have the same chain.
+// SHA-256 over "number checksum\n" of each applied file, in number order. Two databases with the same one
+// have the same chain.
 std::string chain_checksum(std::span<const version_row> applied);
 
 // What a database that has `applied` still misses: expand files in number order.
-// Errors: conflict history_changed (an applied file differs from ours), conflict schema_ahead (a file we do not know).
+// Errors: conflict history_changed (an applied file differs from ours), conflict schema_ahead (a file we do
+// not know).
 std::vector<const migration_file*> missing_expands(const chain& ours, std::span<const version_row> applied);
 
 }  // namespace leasehold::migrations

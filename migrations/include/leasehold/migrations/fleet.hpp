@@ -11,8 +11,9 @@
 #include <string>
 #include <vector>
 
-// One fan-out of the tenant chain over every placement. What it needs from outside are ports; the registry and the broker
-// stand behind them (control-plane/operations). Resume needs no record of its own: the version rows decide.
+// One fan-out of the tenant chain over every placement. What it needs from outside are ports; the registry
+// and the broker stand behind them (control-plane/operations). Resume needs no record of its own: the version
+// rows decide.
 namespace leasehold::migrations {
 
 // A tenant database that is not current, as the registry knows it.
@@ -38,13 +39,13 @@ public:
     {
         std::int64_t current = 0;
         std::int64_t pending = 0;
-        std::vector<server_id> servers;              // that hold placements, for templates
+        std::vector<server_id> servers;               // that hold placements, for templates
         std::map<server_id, int> parallel_by_server;  // absent: 4
     };
     virtual plan_counts count(const std::string& wanted_checksum) = 0;
     // Keyset pages in tenant order: those after `after`, at most `limit`.
-    virtual std::vector<target> page(
-        const std::string& wanted_checksum, std::optional<tenant_id> after, int limit) = 0;
+    virtual std::vector<target>
+    page(const std::string& wanted_checksum, std::optional<tenant_id> after, int limit) = 0;
 };
 
 // A migrate lease as an open connection. Called from many threads at once; blocks.
@@ -95,11 +96,17 @@ struct fleet_result
     bool stopped = false;
 };
 
-// Threads per server as the plan says, each with one target at a time; unlimited across servers. Blocks until all ended.
-// 55P03, 40P01, 40001 and class 08 are tried again inside a target; any other error fails that target and the rest goes on.
-// The same SQLSTATE in the first three targets that ended is a fault of the file: the run stops.
+// Threads per server as the plan says, each with one target at a time; unlimited across servers. Blocks until
+// all ended. 55P03, 40P01, 40001 and class 08 are tried again inside a target; any other error fails that
+// target and the rest goes on. The same SQLSTATE in the first three targets that ended is a fault of the
+// file: the run stops.
 fleet_result run_fleet(
-    const chain& ours, target_source& targets, credential_source& credentials, run_journal& journal, event_sink& events,
-    const fleet_settings& settings);
+    const chain& ours,
+    target_source& targets,
+    credential_source& credentials,
+    run_journal& journal,
+    event_sink& events,
+    const fleet_settings& settings
+);
 
 }  // namespace leasehold::migrations

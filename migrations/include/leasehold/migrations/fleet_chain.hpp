@@ -5,7 +5,8 @@
 
 namespace leasehold::migrations {
 
-// The tenant chain as this installation configures it: built in, extended by migrations.tenant_dir, or replaced by it.
+// The tenant chain as this installation configures it: built in, extended by migrations.tenant_dir, or
+// replaced by it.
 chain tenant_chain_of(const migrations_config& from);
 
 }  // namespace leasehold::migrations

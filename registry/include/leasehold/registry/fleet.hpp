@@ -31,7 +31,8 @@ struct fleet_counts
     std::int64_t pending = 0;
 };
 
-// What a fan-out of migrations reads and writes in the registry, by the migrate login. Blocking; any thread, one at a time each.
+// What a fan-out of migrations reads and writes in the registry, by the migrate login. Blocking; any thread,
+// one at a time each.
 class fleet
 {
 public:
@@ -42,7 +43,9 @@ public:
     // A tenant's chain stands at this now; the change feed tells the routers.
     void record_tenant(tenant_id tenant, int version, int contract_version, const std::string& checksum);
     // The same of the partitions registry and shared.
-    void record_partition(const std::string& chain, int version, int contract_version, const std::string& checksum);
+    void record_partition(
+        const std::string& chain, int version, int contract_version, const std::string& checksum
+    );
     std::string installation();
     std::optional<std::string> license_document();
     std::int64_t tenants();
@@ -54,7 +57,8 @@ public:
         std::string sslmode;
         std::string ca;  // PEM; empty: the system's
     };
-    // Collapsed mode: the one server, tenant and placement, made where missing; and the services' rights on the tenant tables.
+    // Collapsed mode: the one server, tenant and placement, made where missing; and the services' rights on
+    // the tenant tables.
     void ensure_collapsed(const std::string& database, const own_server& server);
     void grant_collapsed();
 

@@ -24,7 +24,8 @@ struct live_router
     wall_time seen_at;
 };
 
-// What concerns the installation as a whole: its id, settings, the installed license, the live processes, schema state.
+// What concerns the installation as a whole: its id, settings, the installed license, the live processes,
+// schema state.
 class installation
 {
 public:
@@ -33,8 +34,8 @@ public:
     task<installation_id> id();
     task<std::optional<nlohmann::json>> setting(std::string key);
     task<void> set_setting(principal who, std::string key, nlohmann::json value);
-    // Stores the fingerprints of the first key an installation is started with; later ones must match one of them.
-    // Errors: conflict hmac_key_mismatch.
+    // Stores the fingerprints of the first key an installation is started with; later ones must match one of
+    // them. Errors: conflict hmac_key_mismatch.
     task<void> check_hmac_fingerprints(principal who, std::vector<std::string> fingerprints);
 
     task<std::optional<std::string>> license_document();

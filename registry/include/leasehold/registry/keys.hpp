@@ -63,7 +63,8 @@ public:
     task<void> revoke(principal who, key_id id, std::optional<tenant_id> tenant);
     task<void> stamp_used(key_id id);  // at most once a minute
 
-    // The first owner. False: there is one already. `before_commit` writes the key file; what it throws aborts.
+    // The first owner. False: there is one already. `before_commit` writes the key file; what it throws
+    // aborts.
     task<bool> bootstrap_owner(principal who, new_key what, std::function<void()> before_commit);
 
 private:

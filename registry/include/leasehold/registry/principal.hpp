@@ -9,7 +9,7 @@
 
 namespace leasehold::database {
 class transaction;
-}
+}  // namespace leasehold::database
 
 namespace leasehold::registry {
 
@@ -23,14 +23,20 @@ struct principal
     static principal system(std::string part);
 };
 
-// Appends to the audit chain, in the transaction of the change it records. Call it last: it takes the chain's head lock.
-// `detail` is a JSON object without secrets.
+// Appends to the audit chain, in the transaction of the change it records. Call it last: it takes the chain's
+// head lock. `detail` is a JSON object without secrets.
 void append_audit(
-    database::transaction& tx, const principal& who, std::string_view action, std::optional<tenant_id> tenant,
-    std::string_view target, const nlohmann::json& detail, std::string_view outcome = "ok");
+    database::transaction& tx,
+    const principal& who,
+    std::string_view action,
+    std::optional<tenant_id> tenant,
+    std::string_view target,
+    const nlohmann::json& detail,
+    std::string_view outcome = "ok"
+);
 
-// The only way to name a tenant in a function that serves one: made by authentication from a verified credential, or by an
-// operation for the tenant it was started for.
+// The only way to name a tenant in a function that serves one: made by authentication from a verified
+// credential, or by an operation for the tenant it was started for.
 class tenant_scope
 {
 public:

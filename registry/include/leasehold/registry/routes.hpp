@@ -42,7 +42,7 @@ struct route_tenant
     nlohmann::json limits;
     nlohmann::json settings;
     std::optional<route_placement> placement;
-    std::int64_t schema_version = 0; // 0: unknown
+    std::int64_t schema_version = 0;  // 0: unknown
 };
 
 struct route_server
@@ -52,7 +52,7 @@ struct route_server
     std::vector<std::string> addresses;
     std::string sslmode;
     std::string ca;
-    std::string broker_config; // empty: no broker
+    std::string broker_config;  // empty: no broker
     std::int64_t connection_budget = 0;
     std::string state;
 };
@@ -70,7 +70,7 @@ struct route_key
     tenant_id tenant;
     std::string role;
     std::string secret_hmac;
-    std::string scram_verifier; // empty: not for PostgreSQL clients
+    std::string scram_verifier;  // empty: not for PostgreSQL clients
     std::optional<wall_time> expires_at;
     std::optional<wall_time> revoked_at;
 };
@@ -82,7 +82,7 @@ struct route_host
     std::string name;
     std::string state;
     std::int64_t generation = 0;
-    std::string public_key; // raw
+    std::string public_key;  // raw
     std::string credential_hmac;
     std::optional<wall_time> credential_expires_at;
     std::string next_hmac;
@@ -139,9 +139,9 @@ struct change_page
 {
     std::uint64_t xmin = 0;
     std::uint64_t xmax = 0;
-    std::int64_t oldest = 0;      // id of the oldest row that is still kept; 0: none
-    installation_id installation; // whose registry this is
-    std::vector<change_row> rows; // ascending
+    std::int64_t oldest = 0;       // id of the oldest row that is still kept; 0: none
+    installation_id installation;  // whose registry this is
+    std::vector<change_row> rows;  // ascending
 };
 
 struct router_registration
@@ -177,7 +177,7 @@ struct redeem_parameters
     redeem_parameters() = default;
     token_id token;
     std::vector<std::string> secret_hmacs;
-    std::string public_key; // raw
+    std::string public_key;  // raw
     std::string name;
     std::string machine_hint;
     std::string source_ip;
@@ -216,11 +216,11 @@ public:
     // -- this process's row --
     router_registration register_router(
         router_id id, const std::string& address, const std::string& version, int lanes
-    ); // blocks
+    );  // blocks
     // False: not known (any more), register again.
     task<bool> beat(router_id id, nlohmann::json slots);
     task<bool> acknowledge(router_id id, std::int64_t applied, std::vector<std::int64_t> gaps);
-    void deregister(router_id id); // blocks
+    void deregister(router_id id);  // blocks
     task<void> audit(router_id id, router_event what);
 
     // -- change feed --
@@ -239,7 +239,7 @@ public:
     task<std::vector<route_domain>> domains_after(std::string after, int limit);
     task<std::vector<route_server>> servers();
     task<route_license> license();
-    task<std::map<std::string, nlohmann::json>> settings(); // installation, hmac_fingerprints
+    task<std::map<std::string, nlohmann::json>> settings();  // installation, hmac_fingerprints
 
     // -- credentials --
     task<void> keys_used(std::vector<key_id> keys);
@@ -272,4 +272,4 @@ private:
     database::pool& pool_;
 };
 
-} // namespace leasehold::registry
+}  // namespace leasehold::registry

@@ -40,11 +40,15 @@ public:
 
     task<std::vector<server>> list();
     task<server> get(server_id id);  // not_found server_not_found
-    // By name: inserts, or updates what bootstrap decides (addresses, ca, region, jurisdiction, budget, accepted). Audited.
+    // By name: inserts, or updates what bootstrap decides (addresses, ca, region, jurisdiction, budget,
+    // accepted). Audited.
     task<server_id> upsert(principal who, server what);
-    task<void> store_preflight(principal who, server_id id, nlohmann::json findings, std::string version, std::string state);
+    task<void> store_preflight(
+        principal who, server_id id, nlohmann::json findings, std::string version, std::string state
+    );
 
-    // Templates: one builder per server and checksum. `claim_template` is true when the caller is to build it now.
+    // Templates: one builder per server and checksum. `claim_template` is true when the caller is to build it
+    // now.
     struct template_row
     {
         std::string database;

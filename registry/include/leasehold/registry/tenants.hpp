@@ -14,7 +14,12 @@
 
 namespace leasehold::registry {
 
-enum class tier : std::uint8_t { database, schema, server };
+enum class tier : std::uint8_t
+{
+    database,
+    schema,
+    server
+};
 std::string_view to_text(tier value) noexcept;
 std::optional<tier> parse_tier(std::string_view text) noexcept;
 
@@ -77,23 +82,33 @@ public:
     task<std::optional<tenant>> find_by_slug(std::string slug);
 
     // Inserts the tenant (state provisioning) and its operation in one transaction, under the license lock.
-    // Errors: conflict slug_taken; unlicensed license_tenant_limit when `max_tenants` are there already (absent: not counted).
-    // Returns the operation's id.
+    // Errors: conflict slug_taken; unlicensed license_tenant_limit when `max_tenants` are there already
+    // (absent: not counted). Returns the operation's id.
     task<operation_id> create(
-        principal who, new_tenant what, nlohmann::json operation_parameters, std::optional<std::int64_t> max_tenants);
+        principal who,
+        new_tenant what,
+        nlohmann::json operation_parameters,
+        std::optional<std::int64_t> max_tenants
+    );
 
-    // Moves the state machine, with its audit event. Returns the tenant's generation, and the change id that routers must
-    // reach (0: nothing changed). Errors: not_found tenant_not_found, conflict tenant_state.
+    // Moves the state machine, with its audit event. Returns the tenant's generation, and the change id that
+    // routers must reach (0: nothing changed). Errors: not_found tenant_not_found, conflict tenant_state.
     struct moved
     {
         std::int64_t generation = 0;
         std::int64_t change = 0;
     };
     task<moved> transition(
-        principal who, tenant_id id, std::vector<std::string> from, std::string to, std::string action,
-        nlohmann::json detail = nlohmann::json::object());
+        principal who,
+        tenant_id id,
+        std::vector<std::string> from,
+        std::string to,
+        std::string action,
+        nlohmann::json detail = nlohmann::json::object()
+    );
 
-    // Placements. reserve is idempotent per tenant while its newest placement is a target: the same row comes back.
+    // Placements. reserve is idempotent per tenant while its newest placement is a target: the same row comes
+    // back.
     task<placement> reserve(principal who, tenant_id id, server_id server, enum tier tier);
     task<std::vector<placement>> placements(tenant_id id);
     // Placement current and tenant active, in one transaction, with audit.

@@ -39,7 +39,8 @@ public:
     task<void> create(principal who, enrollment_token what, std::string secret_hmac, int max_tokens);
     task<std::vector<enrollment_token>> list(tenant_id tenant, std::optional<token_id> after, int limit);
     task<enrollment_token> get(tenant_id tenant, token_id id);  // not_found token_not_found
-    // Stops new enrollments; `with_hosts` revokes the hosts that joined with it as well. Returns the hosts that joined.
+    // Stops new enrollments; `with_hosts` revokes the hosts that joined with it as well. Returns the hosts
+    // that joined.
     task<std::int64_t> revoke(principal who, tenant_id tenant, token_id id, bool with_hosts);
 
 private:
@@ -70,7 +71,13 @@ public:
     task<host> get(tenant_id tenant, host_id id);  // not_found host_not_found
     // conflict host_state where `from` does not hold. Returns the change id routers must reach.
     task<std::int64_t> set_state(
-        principal who, tenant_id tenant, host_id id, std::vector<std::string> from, std::string to, std::string action);
+        principal who,
+        tenant_id tenant,
+        host_id id,
+        std::vector<std::string> from,
+        std::string to,
+        std::string action
+    );
 
 private:
     database::pool& pool_;

@@ -35,7 +35,7 @@ struct network
 {
     std::array<std::uint8_t, 16> bytes{};
     std::uint8_t prefix = 128;
-    static std::optional<network> parse(std::string_view text) noexcept; // 10.0.0.0/8, ::1/128, 192.0.2.7
+    static std::optional<network> parse(std::string_view text) noexcept;  // 10.0.0.0/8, ::1/128, 192.0.2.7
     [[nodiscard]] bool contains(const network& host) const noexcept;
 };
 
@@ -43,8 +43,8 @@ struct placement_record
 {
     server_id server;
     int generation = 0;
-    std::string tier; // database, schema, server
-    std::string name; // P: from it come the names of its roles
+    std::string tier;  // database, schema, server
+    std::string name;  // P: from it come the names of its roles
     std::string database;
     std::string schema;
     friend bool operator==(const placement_record&, const placement_record&) = default;
@@ -60,8 +60,8 @@ struct tenant_record
     std::int64_t generation = 0;
     bool is_paused = false;
     std::string edition;
-    std::optional<placement_record> placement; // absent: it has no database yet
-    std::int64_t schema_version = 0;           // 0: unknown
+    std::optional<placement_record> placement;  // absent: it has no database yet
+    std::int64_t schema_version = 0;            // 0: unknown
 
     // Of `limits`, where it says so.
     std::optional<std::int64_t> max_connections;
@@ -70,7 +70,7 @@ struct tenant_record
     // Of `settings`.
     bool session_mode = false;
     bool allow_session_mode = false;
-    std::vector<network> networks; // empty: from anywhere
+    std::vector<network> networks;  // empty: from anywhere
 };
 
 enum class key_role : std::uint8_t
@@ -87,7 +87,7 @@ struct key_record
     tenant_id tenant;
     key_role role = key_role::read;
     std::string secret_hmac;
-    std::string scram_verifier; // empty: not for the PostgreSQL listener
+    std::string scram_verifier;  // empty: not for the PostgreSQL listener
     std::optional<wall_time> expires_at;
     std::optional<wall_time> revoked_at;
 };
@@ -97,9 +97,9 @@ struct host_record
     host_id id;
     tenant_id tenant;
     std::string name;
-    std::string state; // enrolling, pending, active, locked, revoked
+    std::string state;  // enrolling, pending, active, locked, revoked
     std::int64_t generation = 0;
-    std::string public_key; // raw, 32 bytes; empty: none yet
+    std::string public_key;  // raw, 32 bytes; empty: none yet
     std::string credential_hmac;
     std::optional<wall_time> credential_expires_at;
     std::string next_hmac;
@@ -117,19 +117,19 @@ struct token_record
 
 struct domain_record
 {
-    std::string domain; // canonical
+    std::string domain;  // canonical
     tenant_id tenant;
-    std::string upstream; // empty: the proxy's own choice
+    std::string upstream;  // empty: the proxy's own choice
 };
 
 struct server_record
 {
     server_id id;
-    std::uint32_t index = 0; // of this process, never used again: what relay lanes know a server by
+    std::uint32_t index = 0;  // of this process, never used again: what relay lanes know a server by
     std::string name;
-    std::vector<std::string> addresses; // host:port
+    std::vector<std::string> addresses;  // host:port
     std::string sslmode;
-    std::string ca; // PEM
+    std::string ca;  // PEM
     std::string broker_config;
     std::int64_t connection_budget = 0;
     std::string state;
@@ -157,7 +157,7 @@ public:
 
     [[nodiscard]] const tenant_record* find_tenant(const tenant_id& id) const noexcept;
     [[nodiscard]] const tenant_record* find_slug(std::string_view slug) const noexcept;
-    [[nodiscard]] const tenant_record* find_tid(std::string_view tid) const noexcept; // without "t_"
+    [[nodiscard]] const tenant_record* find_tid(std::string_view tid) const noexcept;  // without "t_"
     // The placement's database, byte for byte.
     [[nodiscard]] const tenant_record* find_database(std::string_view database) const noexcept;
     // A canonical domain: a verified one, else `<slug>.<domain suffix>`.
@@ -195,7 +195,7 @@ struct directory_change
     std::map<token_id, std::optional<token_record>> tokens;
     std::map<std::string, std::optional<domain_record>> domains;
     std::map<server_id, std::optional<server_record>> servers;
-    installation_id installation; // nil: unchanged
+    installation_id installation;  // nil: unchanged
     std::int64_t applied_change = 0;
 };
 
@@ -249,4 +249,4 @@ private:
 // what is no key: an IP literal, a name that is too long or has characters no host name has.
 std::optional<std::string> to_canonical_domain(std::string_view name);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

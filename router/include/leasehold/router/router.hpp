@@ -19,28 +19,28 @@ namespace leasehold::router {
 
 namespace agents {
 class gateway_ports;
-} // namespace agents
+}  // namespace agents
 
 // One line of /readyz.
 struct readiness_fact
 {
-    std::string name; // directory, registry, license, leases, lanes
+    std::string name;  // directory, registry, license, leases, lanes
     bool is_ready = false;
-    std::string detail; // for people; no secret
+    std::string detail;  // for people; no secret
 };
 
 struct router_settings
 {
     router_settings() = default;
 
-    std::string version;         // of the binary, for registry_router
-    bool is_development = false; // which license keys count
+    std::string version;          // of the binary, for registry_router
+    bool is_development = false;  // which license keys count
     const clock_source* clock = &real_clock();
     metrics* into = &process_metrics();
     // Which keys a license may be signed with; empty: those compiled in.
     std::optional<license_keys> license_signers;
-    std::chrono::milliseconds license_interval{60000}; // between two looks at the license
-    std::chrono::milliseconds poll_interval{500};      // of the change feed
+    std::chrono::milliseconds license_interval{60000};  // between two looks at the license
+    std::chrono::milliseconds poll_interval{500};       // of the change feed
 };
 
 // A router: directory with its feed, front lanes, relay lanes, leases, listener. Everything it has comes from
@@ -53,7 +53,7 @@ public:
     router(
         tenancy how, const config& values, const hmac_keys& keys, router_settings settings = router_settings()
     );
-    ~router(); // drain() at once, if it was not called
+    ~router();  // drain() at once, if it was not called
     router(const router&) = delete;
     router& operator=(const router&) = delete;
 
@@ -87,4 +87,4 @@ private:
     std::unique_ptr<impl> impl_;
 };
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -20,10 +20,10 @@ struct ticket
     static constexpr std::chrono::seconds longest{60};
 
     tenant_id tenant;
-    role_class role = role_class::ro; // rw or ro
-    std::string principal;            // "key:<id>", "user:<id>": for the audit trail and the log
+    role_class role = role_class::ro;  // rw or ro
+    std::string principal;             // "key:<id>", "user:<id>": for the audit trail and the log
     std::string request_id;
-    wall_time ends_at; // of the right to log in, and of the session
+    wall_time ends_at;  // of the right to log in, and of the session
 };
 
 // lh_ticket_<base64url of the fields>.<base64url HMAC-SHA-256 under subkey "ticket">. Any thread.
@@ -31,4 +31,4 @@ secret<std::string> seal_ticket(const ticket& what, const hmac_keys& keys);
 // Empty when it is none of ours, has ended, or would live longer than `longest` from now.
 std::optional<ticket> open_ticket(std::string_view text, const hmac_keys& keys, wall_time now);
 
-} // namespace leasehold::router
+}  // namespace leasehold::router

@@ -25,7 +25,7 @@ enum class node_state : std::uint8_t
     sealed,
     uninitialised,
     unusable,
-    untrusted, // its certificate is
+    untrusted,  // its certificate is
     unreachable
 };
 std::string_view to_text(node_state value) noexcept;
@@ -47,9 +47,9 @@ struct token_grant
     seconds ttl{0};
     bool renewable = false;
     bool orphan = false;
-    bool is_service = true; // false: a batch token
-    int uses = 0;           // 0: not counted
-    boot_time asked_at;     // before the first byte of the login was sent
+    bool is_service = true;  // false: a batch token
+    int uses = 0;            // 0: not counted
+    boot_time asked_at;      // before the first byte of the login was sent
 };
 
 struct token_facts
@@ -83,7 +83,8 @@ struct issued
     seconds duration{0};
     bool renewable = false;
     boot_time asked_at;
-    std::uint64_t token_generation = 0; // of the token it was made under (identified_broker knows it; else 0)
+    std::uint64_t token_generation =
+        0;  // of the token it was made under (identified_broker knows it; else 0)
 };
 
 // Position in the broker's storage after a write; empty where the broker does not say.
@@ -103,8 +104,8 @@ struct role_terms
 {
     role_terms() = default;
 
-    std::optional<config_name> server;            // required for put_role; never changed once leases exist
-    std::vector<std::string> creation_statements; // one list element each
+    std::optional<config_name> server;             // required for put_role; never changed once leases exist
+    std::vector<std::string> creation_statements;  // one list element each
     std::vector<std::string> revocation_statements;
     std::vector<std::string> renew_statements;
     seconds default_ttl{3600};
@@ -129,7 +130,7 @@ enum class completion : std::uint8_t
 {
     queued,
     done
-}; // done waits for the SQL (up to 120 s)
+};  // done waits for the SQL (up to 120 s)
 
 class page_start
 {
@@ -148,7 +149,7 @@ template <class T>
 struct page
 {
     std::vector<T> items;
-    std::optional<page_start> next; // absent: this was the last
+    std::optional<page_start> next;  // absent: this was the last
 };
 
 // All of a broker that Leasehold uses, for one identity and one namespace. One call = at most one HTTP
@@ -165,20 +166,20 @@ public:
     virtual void use_token(std::shared_ptr<const secret<std::string>> token) = 0;
 
     // -- state of the broker (no token) --
-    virtual task<health_report> health() = 0; // never throws for a bad state: it is the answer
+    virtual task<health_report> health() = 0;  // never throws for a bad state: it is the answer
 
     // -- token --
     virtual task<token_grant>
     login_approle(mount_name mount, std::string role_id, const secret<std::string>& secret_id) = 0;
-    virtual task<token_facts> lookup_self() = 0; // throws token_dead
+    virtual task<token_facts> lookup_self() = 0;  // throws token_dead
     virtual task<term> renew_self(seconds increment) = 0;
-    virtual task<void> revoke_self() = 0; // and with it all leases of the token
+    virtual task<void> revoke_self() = 0;  // and with it all leases of the token
     virtual task<std::map<std::string, std::vector<std::string>>>
     capabilities_self(std::vector<std::string> paths) = 0;
 
     // -- leases --
     virtual task<issued>
-    issue(broker_role name, write_index after) = 0; // makes a login; see failure::answer_lost
+    issue(broker_role name, write_index after) = 0;  // makes a login; see failure::answer_lost
     virtual task<term> renew(lease_id id, seconds increment) = 0;
     virtual task<void> revoke(lease_id id, completion how) = 0;
     // All leases of one broker role, by its whole name. Then list_leases must be empty.
@@ -189,7 +190,7 @@ public:
     // -- roles of the database engine --
     virtual task<write_index> put_role(broker_role name, const role_terms& terms) = 0;
     virtual task<std::optional<role_terms>> get_role(broker_role name) = 0;
-    virtual task<void> delete_role(broker_role name) = 0; // only after its leases are gone; absent is fine
+    virtual task<void> delete_role(broker_role name) = 0;  // only after its leases are gone; absent is fine
     virtual task<page<broker_role>> list_roles(page_start from) = 0;
 
     // -- kv version 2 --
@@ -197,7 +198,7 @@ public:
     // `cas`: the version that must be there (0: none). Errors: conflict. The new version.
     virtual task<int>
     put_kv(kv_path path, const std::map<std::string, secret<std::string>>& data, std::optional<int> cas) = 0;
-    virtual task<void> delete_kv(kv_path path) = 0; // all versions and metadata; absent is fine
+    virtual task<void> delete_kv(kv_path path) = 0;  // all versions and metadata; absent is fine
 
     // -- transit --
     // Public keys by version (base64 for ed25519), or nothing when there is no such key.
@@ -211,4 +212,4 @@ struct broker_mounts
     std::string transit = "transit";
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

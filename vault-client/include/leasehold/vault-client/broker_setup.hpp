@@ -21,7 +21,7 @@ struct seal_report
 
 struct init_result
 {
-    std::vector<secret<std::string>> unseal_keys; // base64
+    std::vector<secret<std::string>> unseal_keys;  // base64
     secret<std::string> root_token;
 };
 
@@ -31,9 +31,9 @@ struct database_config
     database_config() = default;
 
     std::string
-        connection_url; // postgresql://{{username}}:{{password}}@host:port/postgres?sslmode=verify-full&sslrootcert=...
+        connection_url;  // postgresql://{{username}}:{{password}}@host:port/postgres?sslmode=verify-full&sslrootcert=...
     std::string username;
-    std::vector<std::string> allowed_roles; // globs work: rw_*
+    std::vector<std::string> allowed_roles;  // globs work: rw_*
     std::string username_template = default_username_template;
     int max_open_connections = 4;
     int max_idle_connections = 2;
@@ -51,8 +51,8 @@ struct approle_terms
 
     std::vector<std::string> policies;
     seconds token_period{4 * 3600};
-    int secret_id_uses = 0;   // 0: not counted
-    seconds secret_id_ttl{0}; // 0: does not end
+    int secret_id_uses = 0;    // 0: not counted
+    seconds secret_id_ttl{0};  // 0: does not end
 };
 
 // What is done to a broker once, by a person's token that Leasehold never stores: mounts, policies, AppRoles,
@@ -67,38 +67,38 @@ public:
 
     // -- the managed broker of one machine (no token) --
     virtual task<seal_report> seal_status() = 0;
-    virtual task<init_result> initialise(int shares, int threshold) = 0; // once in a broker's life
+    virtual task<init_result> initialise(int shares, int threshold) = 0;  // once in a broker's life
     virtual task<seal_report> unseal(const secret<std::string>& key) = 0;
     virtual task<void> seal() = 0;
 
     // -- mounts, auth methods, policies --
-    virtual task<std::map<std::string, std::string>> list_mounts() = 0; // "database/" -> type
+    virtual task<std::map<std::string, std::string>> list_mounts() = 0;  // "database/" -> type
     virtual task<void>
     enable_mount(mount_name at, std::string type, std::map<std::string, std::string> options) = 0;
     virtual task<std::map<std::string, std::string>> list_auth_methods() = 0;
     virtual task<void> enable_auth(mount_name at, std::string type) = 0;
     virtual task<std::optional<std::string>> get_policy(policy_name name) = 0;
-    virtual task<void> put_policy(policy_name name, std::string rules) = 0; // HCL text
+    virtual task<void> put_policy(policy_name name, std::string rules) = 0;  // HCL text
 
     // -- approle --
     virtual task<void> put_approle(mount_name at, approle_name name, const approle_terms& terms) = 0;
     virtual task<std::string> get_role_id(mount_name at, approle_name name) = 0;
     virtual task<secret<std::string>>
-    make_secret_id(mount_name at, approle_name name) = 0; // another one each time
+    make_secret_id(mount_name at, approle_name name) = 0;  // another one each time
 
     // -- database engine --
     virtual task<void> put_database_config(
         config_name name, const database_config& what, const secret<std::string>& password
     ) = 0;
     virtual task<std::optional<database_config>> get_database_config(config_name name
-    ) = 0; // never with a password
+    ) = 0;  // never with a password
     virtual task<std::vector<config_name>> list_database_configs() = 0;
-    virtual task<void> delete_database_config(config_name name) = 0; // only when none of its leases is left
-    virtual task<void> rotate_root(config_name name) = 0; // afterwards only the broker knows the password
+    virtual task<void> delete_database_config(config_name name) = 0;  // only when none of its leases is left
+    virtual task<void> rotate_root(config_name name) = 0;  // afterwards only the broker knows the password
 
     // -- transit --
     virtual task<void>
-    make_transit_key(transit_key name, std::string type) = 0; // "ed25519"; exists already: fine
+    make_transit_key(transit_key name, std::string type) = 0;  // "ed25519"; exists already: fine
 
     // -- kv, as broker's --
     virtual task<int>
@@ -106,4 +106,4 @@ public:
     virtual task<std::optional<kv_entry>> get_kv(kv_path path) = 0;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -12,10 +12,10 @@ struct retry_settings
 {
     retry_settings() = default;
 
-    int attempts = 3;                     // of idempotent calls
-    std::chrono::milliseconds least{250}; // full jitter between attempts, doubling
+    int attempts = 3;                      // of idempotent calls
+    std::chrono::milliseconds least{250};  // full jitter between attempts, doubling
     std::chrono::milliseconds most{5000};
-    int role_unknown_attempts = 5; // `issue` right after provisioning (with an index, or within 5 s)
+    int role_unknown_attempts = 5;  // `issue` right after provisioning (with an index, or within 5 s)
 };
 
 // A broker for one identity, ready to use: logs in by itself, keeps the token, repeats what may be repeated.
@@ -49,4 +49,4 @@ std::unique_ptr<identified_broker> create_identified_broker(
     asio::io_context& on, const vault_config& from, const broker_identity_config& login, std::string name
 );
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -14,7 +14,7 @@ class identity
 {
 public:
     virtual ~identity() = default;
-    [[nodiscard]] virtual const std::string& name() const noexcept = 0; // "router", "provisioner"
+    [[nodiscard]] virtual const std::string& name() const noexcept = 0;  // "router", "provisioner"
     // A fresh token. Files are read again each time. One exchange. Errors: vault_client::error
     // (login_refused), secret_file_*.
     virtual task<token_grant> login(broker& at) = 0;
@@ -34,4 +34,4 @@ std::unique_ptr<identity> create_token_identity(std::string name, std::filesyste
 // By the configuration's block; errors: invalid "config_invalid" for an unknown method.
 std::unique_ptr<identity> create_identity(std::string name, const broker_identity_config& from);
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -67,4 +67,4 @@ struct lease
 };
 using lease_ptr = std::shared_ptr<const lease>;
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

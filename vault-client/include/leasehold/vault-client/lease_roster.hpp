@@ -18,21 +18,21 @@ struct lease_settings
 {
     lease_settings() = default;
 
-    double rotate_at = 0.66;                    // of the term: renewed there, or replaced
-    double jitter = 0.1;                        // of the term, both ways
-    std::chrono::milliseconds drain{30000};     // at most a quarter of the term
-    seconds increment{3600};                    // asked for at a renewal
-    std::chrono::milliseconds patience{5000};   // of get() without its own
-    std::chrono::milliseconds retry_least{250}; // back-off of failed renewals and fetches, full jitter
+    double rotate_at = 0.66;                     // of the term: renewed there, or replaced
+    double jitter = 0.1;                         // of the term, both ways
+    std::chrono::milliseconds drain{30000};      // at most a quarter of the term
+    seconds increment{3600};                     // asked for at a renewal
+    std::chrono::milliseconds patience{5000};    // of get() without its own
+    std::chrono::milliseconds retry_least{250};  // back-off of failed renewals and fetches, full jitter
     std::chrono::milliseconds retry_most{5000};
-    std::chrono::milliseconds timer_step{1000};       // the one timer is never armed further ahead
-    std::chrono::milliseconds lost_pause_least{2000}; // after a lost answer
+    std::chrono::milliseconds timer_step{1000};        // the one timer is never armed further ahead
+    std::chrono::milliseconds lost_pause_least{2000};  // after a lost answer
     std::chrono::milliseconds lost_pause_most{10000};
     std::chrono::milliseconds lost_twice_pause{60000};
-    std::chrono::milliseconds fault_pause{30000};    // after a failure that only an operator can end
-    std::chrono::milliseconds refused_pause{5000};   // after a fresh lease was refused; doubles
-    std::chrono::milliseconds refused_window{60000}; // no third fetch within it
-    double dooming_share = 0.1; // of a doomed lease's rest, over which replacements are spread
+    std::chrono::milliseconds fault_pause{30000};     // after a failure that only an operator can end
+    std::chrono::milliseconds refused_pause{5000};    // after a fresh lease was refused; doubles
+    std::chrono::milliseconds refused_window{60000};  // no third fetch within it
+    double dooming_share = 0.1;  // of a doomed lease's rest, over which replacements are spread
     int calls_per_server = 4;
     std::size_t queue_per_server = 2000;
     std::chrono::milliseconds stop_limit{10000};
@@ -40,11 +40,11 @@ struct lease_settings
 
 enum class lease_end : std::uint8_t
 {
-    revoked,  // given back after draining
-    expired,  // its end came while draining
-    dead,     // refused by the server, revoked by an operator, or its token died
-    retired,  // retire(): the tenant was suspended, moved, deleted
-    discarded // a successor that could not be verified
+    revoked,   // given back after draining
+    expired,   // its end came while draining
+    dead,      // refused by the server, revoked by an operator, or its token died
+    retired,   // retire(): the tenant was suspended, moved, deleted
+    discarded  // a successor that could not be verified
 };
 std::string_view to_text(lease_end value) noexcept;
 
@@ -124,7 +124,7 @@ public:
         std::size_t fetching = 0;
         std::size_t draining = 0;
         std::size_t keepers = 0;
-        std::size_t timers = 0; // armed: 0 or 1
+        std::size_t timers = 0;  // armed: 0 or 1
     };
     [[nodiscard]] counts count() const noexcept;
 
@@ -137,4 +137,4 @@ private:
     std::shared_ptr<impl> impl_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -13,9 +13,9 @@ namespace leasehold::vault_client {
 
 namespace detail {
 [[nodiscard]] bool
-is_segment(std::string_view text, std::size_t longest) noexcept; // 1 to longest of [a-z0-9_-]
-[[noreturn]] void refuse_name(std::string_view what);            // invalid "broker_name_invalid"
-} // namespace detail
+is_segment(std::string_view text, std::size_t longest) noexcept;  // 1 to longest of [a-z0-9_-]
+[[noreturn]] void refuse_name(std::string_view what);             // invalid "broker_name_invalid"
+}  // namespace detail
 
 // One segment of a path at the broker. Its characters are [a-z0-9_-], so nothing else can ever reach a path:
 // no "..", no wildcard, no "/", no text of a tenant. The constructor throws invalid "broker_name_invalid";
@@ -74,7 +74,7 @@ struct role_tag
 };
 
 using mount_name = path_segment<mount_tag>;
-using config_name = path_segment<config_tag>; // a database config = one PostgreSQL server
+using config_name = path_segment<config_tag>;  // a database config = one PostgreSQL server
 using policy_name = path_segment<policy_tag>;
 using approle_name = path_segment<approle_tag>;
 using transit_key = path_segment<transit_tag>;
@@ -94,7 +94,7 @@ support_role_of(const tid& tenant, int placement_generation, std::string_view gr
 class kv_path
 {
 public:
-    explicit kv_path(std::string_view text); // throws invalid "broker_name_invalid"
+    explicit kv_path(std::string_view text);  // throws invalid "broker_name_invalid"
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
     friend auto operator<=>(const kv_path&, const kv_path&) = default;
 
@@ -107,10 +107,10 @@ private:
 class lease_id
 {
 public:
-    explicit lease_id(std::string_view text); // throws invalid "broker_name_invalid"
+    explicit lease_id(std::string_view text);  // throws invalid "broker_name_invalid"
     static std::optional<lease_id> parse(std::string_view text);
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
-    [[nodiscard]] std::string fingerprint() const; // 8 hex digits of SHA-256
+    [[nodiscard]] std::string fingerprint() const;  // 8 hex digits of SHA-256
     friend auto operator<=>(const lease_id&, const lease_id&) = default;
 
 private:
@@ -118,7 +118,7 @@ private:
     std::string text_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client
 
 template <class Tag>
 struct std::hash<leasehold::vault_client::path_segment<Tag>>

@@ -17,13 +17,13 @@ struct token_settings
 {
     token_settings() = default;
 
-    seconds increment{4 * 3600};                // asked for at renew-self
-    double renew_at = 0.5;                      // of the ttl
-    double jitter = 0.1;                        // of that moment, both ways
-    std::chrono::milliseconds retry_least{250}; // back-off of failed logins and renewals, full jitter
+    seconds increment{4 * 3600};                 // asked for at renew-self
+    double renew_at = 0.5;                       // of the ttl
+    double jitter = 0.1;                         // of that moment, both ways
+    std::chrono::milliseconds retry_least{250};  // back-off of failed logins and renewals, full jitter
     std::chrono::milliseconds retry_most{30000};
-    std::chrono::milliseconds timer_step{1000};  // the timer is never armed further ahead
-    std::chrono::milliseconds stop_limit{10000}; // for revoke-self
+    std::chrono::milliseconds timer_step{1000};   // the timer is never armed further ahead
+    std::chrono::milliseconds stop_limit{10000};  // for revoke-self
 };
 
 // Keeps one live service token for one identity: logs in when first asked, renews at half its life, logs in
@@ -52,8 +52,8 @@ public:
     // generation.
     task<std::uint64_t> replace(std::uint64_t generation);
 
-    [[nodiscard]] bool owns_token() const noexcept;          // stop() revokes it
-    [[nodiscard]] std::uint64_t generation() const noexcept; // 0: none yet
+    [[nodiscard]] bool owns_token() const noexcept;           // stop() revokes it
+    [[nodiscard]] std::uint64_t generation() const noexcept;  // 0: none yet
     [[nodiscard]] boot_time ends_at() const noexcept;
     [[nodiscard]] const std::vector<std::string>& policies() const noexcept;
 
@@ -70,4 +70,4 @@ private:
     std::shared_ptr<impl> impl_;
 };
 
-} // namespace leasehold::vault_client
+}  // namespace leasehold::vault_client

@@ -13,16 +13,20 @@
 
 namespace leasehold::router::agents {
 
-// The agent gateway: HTTP API /agent/v1 on its own listener. The tenant comes from the credential's registry row, an
-// answer of success means committed in that tenant's database, and the gateway itself keeps nothing.
-// Thread: the lane of ports.context(), but construction, start(), bound() and reload_tls(): any thread, one at a time.
-// What the references name outlives the lane.
+// The agent gateway: HTTP API /agent/v1 on its own listener. The tenant comes from the credential's registry
+// row, an answer of success means committed in that tenant's database, and the gateway itself keeps nothing.
+// Thread: the lane of ports.context(), but construction, start(), bound() and reload_tls(): any thread, one
+// at a time. What the references name outlives the lane.
 class gateway
 {
 public:
     gateway(
-        gateway_ports& ports, const config& values, const hmac_keys& keys, const clock_source& clock = real_clock(),
-        metrics& into = process_metrics());
+        gateway_ports& ports,
+        const config& values,
+        const hmac_keys& keys,
+        const clock_source& clock = real_clock(),
+        metrics& into = process_metrics()
+    );
     ~gateway();
     gateway(const gateway&) = delete;
     gateway& operator=(const gateway&) = delete;
@@ -36,8 +40,8 @@ public:
 
     // What stands behind the listener; tests call it without a socket.
     [[nodiscard]] http::handler& routes() noexcept;
-    // One pass over enrollments that were begun and not finished, and over what was seen; start() repeats it every
-    // minute. On the lane.
+    // One pass over enrollments that were begun and not finished, and over what was seen; start() repeats it
+    // every minute. On the lane.
     task<void> reconcile();
 
 private:

@@ -25,10 +25,10 @@ struct tenant_facts
     std::string tid;
     std::string slug;
     std::string name;
-    std::string state; // provisioning, active, suspended, moving, deleting, failed
+    std::string state;  // provisioning, active, suspended, moving, deleting, failed
     bool is_paused = false;
     bool has_placement = false;
-    std::int64_t schema_version = 0; // of the tenant chain; 0: unknown
+    std::int64_t schema_version = 0;  // of the tenant chain; 0: unknown
     std::optional<std::int64_t> max_hosts;
 };
 
@@ -37,9 +37,9 @@ struct host_facts
     host_id id;
     tenant_id tenant;
     std::string name;
-    std::string state; // enrolling, pending, active, locked, revoked
+    std::string state;  // enrolling, pending, active, locked, revoked
     std::int64_t generation = 0;
-    std::string public_key; // raw, 32 bytes; empty: none yet
+    std::string public_key;  // raw, 32 bytes; empty: none yet
     std::string credential_hmac;
     std::optional<wall_time> credential_expires_at;
     std::string next_hmac;
@@ -66,7 +66,7 @@ public:
     // Whose token it is. Whether it is good is for enrollment_registry::redeem to say.
     [[nodiscard]] virtual std::optional<tenant_id> find_token(const token_id& id) const = 0;
     [[nodiscard]] virtual named_tenant find_name(std::string_view host_or_sni) const = 0;
-    [[nodiscard]] virtual bool is_loaded() const = 0; // false: 503 directory_loading
+    [[nodiscard]] virtual bool is_loaded() const = 0;  // false: 503 directory_loading
     // The feed is silent for more than 5 s: what is not found may be newer than our knowledge (503
     // directory_stale).
     [[nodiscard]] virtual bool is_stale() const = 0;
@@ -91,9 +91,9 @@ struct statement
 struct query_result
 {
     query_result() = default;
-    std::vector<std::string> columns; // empty: no rows are returned by such a statement
+    std::vector<std::string> columns;  // empty: no rows are returned by such a statement
     std::vector<std::vector<std::optional<std::string>>> rows;
-    std::string tag; // "INSERT 0 5"
+    std::string tag;  // "INSERT 0 5"
     std::uint64_t affected = 0;
 };
 
@@ -132,39 +132,39 @@ struct redeem_request
 {
     redeem_request() = default;
     token_id token;
-    std::vector<std::string> secret_hmacs; // hmac_keys::accepted_forms
-    std::string public_key;                // raw, 32 bytes
+    std::vector<std::string> secret_hmacs;  // hmac_keys::accepted_forms
+    std::string public_key;                 // raw, 32 bytes
     std::string name;
-    std::string machine_hint; // empty: none
-    std::string source_ip;    // empty: unknown
+    std::string machine_hint;  // empty: none
+    std::string source_ip;     // empty: unknown
     std::string request_id;
     std::optional<std::vector<tenant_id>>
-        named_tenants;                     // of other route keys; the nil id for a name of nobody
-    std::optional<std::int64_t> max_hosts; // configured, where the tenant's limits say nothing
+        named_tenants;                      // of other route keys; the nil id for a name of nobody
+    std::optional<std::int64_t> max_hosts;  // configured, where the tenant's limits say nothing
     std::optional<std::int64_t> license_max_hosts;
-    std::optional<std::string> license_refusal; // code
+    std::optional<std::string> license_refusal;  // code
 };
 
 struct redeemed
 {
     redeemed() = default;
-    std::string outcome; // ok, or the code
-    host_id host;        // from here on with ok only
+    std::string outcome;  // ok, or the code
+    host_id host;         // from here on with ok only
     std::string host_name;
     std::string host_state;
     tenant_id tenant;
     std::string tid;
     std::string tenant_name;
-    std::string approval; // auto, manual
-    std::string tags;     // JSON object
+    std::string approval;  // auto, manual
+    std::string tags;      // JSON object
     bool is_replay = false;
 };
 
 struct host_outcome
 {
     host_outcome() = default;
-    std::string outcome; // ok, unchanged, or the code
-    std::string state;   // empty: unknown
+    std::string outcome;  // ok, unchanged, or the code
+    std::string state;    // empty: unknown
     std::int64_t generation = 0;
 };
 
@@ -175,7 +175,7 @@ struct renew_request
     std::int64_t generation = 0;
     std::string next_hmac;
     wall_time next_expires_at;
-    std::optional<std::string> public_key; // raw; replaces the present one
+    std::optional<std::string> public_key;  // raw; replaces the present one
     std::chrono::milliseconds max_offline{0};
     std::string source_ip;
     std::string request_id;
@@ -184,9 +184,9 @@ struct renew_request
 struct audit_request
 {
     audit_request() = default;
-    std::string action; // host.route_conflict
-    tenant_id tenant;   // of the verified credential
-    std::string target; // the host's id
+    std::string action;  // host.route_conflict
+    tenant_id tenant;    // of the verified credential
+    std::string target;  // the host's id
     std::string outcome;
     std::string source_ip;
     std::string request_id;
@@ -223,7 +223,7 @@ class gateway_ports
 {
 public:
     virtual ~gateway_ports() = default;
-    virtual asio::io_context& context() noexcept = 0; // the front lane
+    virtual asio::io_context& context() noexcept = 0;  // the front lane
     virtual route_lookup& lookup() noexcept = 0;
     virtual platform_sessions& sessions() noexcept = 0;
     virtual enrollment_registry& registry() noexcept = 0;
@@ -232,4 +232,4 @@ public:
     [[nodiscard]] virtual std::vector<host_id> enrolling_hosts() const = 0;
 };
 
-} // namespace leasehold::router::agents
+}  // namespace leasehold::router::agents

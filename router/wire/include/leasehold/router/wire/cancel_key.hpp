@@ -43,7 +43,7 @@ public:
     [[nodiscard]] static client_key make();
     // The bytes that go into BackendKeyData.
     [[nodiscard]] std::string bytes() const;
-    [[nodiscard]] bool matches(std::string_view presented) const noexcept; // in constant time
+    [[nodiscard]] bool matches(std::string_view presented) const noexcept;  // in constant time
 
 private:
     explicit client_key(std::uint32_t value) noexcept : value_(value) {}
@@ -70,4 +70,4 @@ private:
 void write_backend_key(message_writer& to, client_pid pid, const client_key& key);
 void write_cancel(message_writer& to, server_pid pid, const server_key& key);
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -12,9 +12,9 @@ namespace leasehold::router::wire {
 
 enum class client_message : std::uint8_t
 {
-    query,         // Query: owes a ReadyForQuery
-    function_call, // FunctionCall: likewise
-    sync,          // Sync: likewise; ends an extended batch
+    query,          // Query: owes a ReadyForQuery
+    function_call,  // FunctionCall: likewise
+    sync,           // Sync: likewise; ends an extended batch
     parse,
     bind,
     describe,
@@ -33,22 +33,22 @@ struct client_event
 {
     enum class kind : std::uint8_t
     {
-        need_more, // size 0: give these bytes again with more behind them (`total` of them at least)
+        need_more,  // size 0: give these bytes again with more behind them (`total` of them at least)
         piece,
         violation,
     };
     kind what = kind::need_more;
     client_message message = client_message::query;
     char type = 0;
-    bool begins = false; // the header is in this piece
-    bool ends = false;   // so is the last byte
+    bool begins = false;  // the header is in this piece
+    bool ends = false;    // so is the last byte
     std::size_t size = 0;
     std::size_t total =
-        0; // need_more: bytes wanted in all; a beginning piece: the message's size on the wire
-    std::string_view statement; // beginning piece of Parse, Bind, Describe 'S', Close 'S'
-    std::string_view portal;    // beginning piece of Bind, Execute, Describe 'P', Close 'P'
-    char target = 0;            // Describe, Close: 'S' or 'P'
-    session_features found;     // newly seen in this piece; may come with a later piece of a long message
+        0;  // need_more: bytes wanted in all; a beginning piece: the message's size on the wire
+    std::string_view statement;  // beginning piece of Parse, Bind, Describe 'S', Close 'S'
+    std::string_view portal;     // beginning piece of Bind, Execute, Describe 'P', Close 'P'
+    char target = 0;             // Describe, Close: 'S' or 'P'
+    session_features found;      // newly seen in this piece; may come with a later piece of a long message
     violation why{};
 
     // Query, Sync and FunctionCall, and nothing else, end in a ReadyForQuery.
@@ -88,11 +88,11 @@ private:
 
     client_message message_ = client_message::query;
     char type_ = 0;
-    bool is_scanning_ = false; // Query and Parse, while its text is not over
-    std::size_t left_ = 0;     // bytes of the present message still to come
+    bool is_scanning_ = false;  // Query and Parse, while its text is not over
+    std::size_t left_ = 0;      // bytes of the present message still to come
     session_features reported_;
     word_scan scan_;
     violation why_{};
 };
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

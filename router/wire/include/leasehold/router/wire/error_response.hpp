@@ -11,9 +11,9 @@ namespace leasehold::router::wire {
 
 enum class severity : std::uint8_t
 {
-    fatal,            // always, and the connection ends
-    error,            // in the session; FATAL during login like everything there
-    error_in_session, // the same to a client that is admitted; kept apart because login may meet it too
+    fatal,             // always, and the connection ends
+    error,             // in the session; FATAL during login like everything there
+    error_in_session,  // the same to a client that is admitted; kept apart because login may meet it too
 };
 
 // One code the router itself says to PostgreSQL clients. SQLSTATEs are in base's table.
@@ -22,8 +22,8 @@ struct error_row
     std::string_view code;
     error_kind kind;
     severity how;
-    std::string_view message; // M, when the caller has nothing better
-    std::string_view hint;    // H, when the caller has nothing better; may be empty
+    std::string_view message;  // M, when the caller has nothing better
+    std::string_view hint;     // H, when the caller has nothing better; may be empty
 };
 
 inline constexpr std::array error_rows{
@@ -243,11 +243,11 @@ struct router_error
 {
     std::string_view code;
     error_phase when = error_phase::login;
-    std::string_view message{};    // empty: the row's
-    std::string_view hint{};       // empty: the row's
-    std::string_view request_id{}; // empty: left out of DETAIL
+    std::string_view message{};     // empty: the row's
+    std::string_view hint{};        // empty: the row's
+    std::string_view request_id{};  // empty: left out of DETAIL
     std::string_view router_id{};
-    bool force_fatal = false; // ERROR rows whose batch cannot go on
+    bool force_fatal = false;  // ERROR rows whose batch cannot go on
 };
 
 // ErrorResponse with S, V, C, M, D "code=… request=… router=…" and H. Says whether it was FATAL.
@@ -255,4 +255,4 @@ bool write_error(message_writer& to, const router_error& what);
 // NoticeResponse (severity WARNING, SQLSTATE 01000) in the same form: `lease_ending`.
 void write_notice(message_writer& to, const router_error& what);
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

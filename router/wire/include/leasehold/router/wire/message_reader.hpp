@@ -20,9 +20,9 @@ public:
     std::int16_t int16() noexcept;
     std::int32_t int32() noexcept;
     std::uint32_t uint32() noexcept;
-    std::string_view text() noexcept; // to its NUL, which is skipped
+    std::string_view text() noexcept;  // to its NUL, which is skipped
     std::string_view bytes(std::size_t count) noexcept;
-    std::string_view remaining() noexcept; // all that is left
+    std::string_view remaining() noexcept;  // all that is left
 
     [[nodiscard]] bool ok() const noexcept { return ok_; }
     [[nodiscard]] bool at_end() const noexcept { return ok_ && rest_.empty(); }
@@ -40,11 +40,11 @@ public:
     explicit error_fields(std::string_view body) noexcept : body_(body) {}
 
     [[nodiscard]] std::optional<std::string_view> find(char type) const noexcept;
-    [[nodiscard]] std::string_view severity() const noexcept; // V, else S
+    [[nodiscard]] std::string_view severity() const noexcept;  // V, else S
     [[nodiscard]] std::string_view sqlstate() const noexcept { return find('C').value_or(""); }
     [[nodiscard]] std::string_view message() const noexcept { return find('M').value_or(""); }
     [[nodiscard]] std::string_view routine() const noexcept { return find('R').value_or(""); }
-    [[nodiscard]] bool is_fatal() const noexcept; // FATAL or PANIC: the server closes
+    [[nodiscard]] bool is_fatal() const noexcept;  // FATAL or PANIC: the server closes
 
 private:
     std::string_view body_;
@@ -66,7 +66,7 @@ class row_description_reader
 public:
     explicit row_description_reader(std::string_view body) noexcept;
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
-    std::optional<row_column> next() noexcept; // empty after the last, or when the body is broken
+    std::optional<row_column> next() noexcept;  // empty after the last, or when the body is broken
     [[nodiscard]] bool ok() const noexcept { return reader_.ok(); }
 
 private:
@@ -85,7 +85,7 @@ public:
     };
     explicit data_row_reader(std::string_view body) noexcept;
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
-    std::optional<value> next() noexcept; // empty after the last, or when the body is broken
+    std::optional<value> next() noexcept;  // empty after the last, or when the body is broken
     [[nodiscard]] bool ok() const noexcept { return ok_ && reader_.ok(); }
 
 private:
@@ -102,17 +102,17 @@ enum class tag_kind : std::uint8_t
     begin,
     commit,
     rollback,
-    set, // also SET LOCAL: the tag does not tell
+    set,  // also SET LOCAL: the tag does not tell
     reset,
     listen,
     unlisten,
     discard_all,
-    discard_other, // PLANS, SEQUENCES, TEMP
+    discard_other,  // PLANS, SEQUENCES, TEMP
     prepare,
     deallocate,
     deallocate_all,
     declare_cursor,
-    close_all, // CLOSE CURSOR ALL
+    close_all,  // CLOSE CURSOR ALL
     load,
     do_block,
 };
@@ -120,4 +120,4 @@ enum class tag_kind : std::uint8_t
 // The number at the end of a tag ("SELECT 3" → 3); empty when there is none.
 [[nodiscard]] std::optional<std::uint64_t> rows_of_tag(std::string_view tag) noexcept;
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -12,7 +12,7 @@ namespace leasehold::router::wire {
 
 struct error_field
 {
-    char type; // 'S', 'V', 'C', 'M', 'D', 'H', …
+    char type;  // 'S', 'V', 'C', 'M', 'D', 'H', …
     std::string_view text;
 };
 
@@ -25,7 +25,7 @@ struct startup_pair
 struct column_description
 {
     std::string_view name;
-    std::uint32_t type_oid = 25; // text
+    std::uint32_t type_oid = 25;  // text
     std::int16_t type_size = -1;
     std::int16_t format = 0;
     std::uint32_t table_oid = 0;
@@ -43,7 +43,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return buffer_.empty(); }
     [[nodiscard]] std::string take() noexcept;
     void clear() noexcept { buffer_.clear(); }
-    void wipe() noexcept; // after a password went through
+    void wipe() noexcept;  // after a password went through
     void reserve(std::size_t bytes) { buffer_.reserve(bytes); }
 
     // Building blocks: begin, fields, end.
@@ -53,9 +53,9 @@ public:
     message_writer& int16(std::int16_t value);
     message_writer& int32(std::int32_t value);
     message_writer& uint32(std::uint32_t value);
-    message_writer& text(std::string_view value);                        // and its NUL
-    message_writer& bytes(std::string_view value);                       // as they are
-    message_writer& raw(std::string_view whole) { return bytes(whole); } // whole messages made elsewhere
+    message_writer& text(std::string_view value);                         // and its NUL
+    message_writer& bytes(std::string_view value);                        // as they are
+    message_writer& raw(std::string_view whole) { return bytes(whole); }  // whole messages made elsewhere
 
     // To clients.
     message_writer& authentication_ok();
@@ -66,7 +66,7 @@ public:
     message_writer& authentication_sasl_final(std::string_view data);
     message_writer& backend_key_data(std::uint32_t pid, std::string_view key);
     message_writer& parameter_status(std::string_view name, std::string_view value);
-    message_writer& ready_for_query(char status); // 'I', 'T', 'E'
+    message_writer& ready_for_query(char status);  // 'I', 'T', 'E'
     message_writer& error_response(std::span<const error_field> fields);
     message_writer& notice_response(std::span<const error_field> fields);
     message_writer&
@@ -98,7 +98,7 @@ public:
         std::span<const std::optional<std::string_view>> values,
         bool binary_results = false
     );
-    message_writer& describe(char kind, std::string_view name); // 'S' statement, 'P' portal
+    message_writer& describe(char kind, std::string_view name);  // 'S' statement, 'P' portal
     message_writer& execute(std::string_view portal, std::int32_t row_limit = 0);
     message_writer& close(char kind, std::string_view name);
     message_writer& sync();
@@ -110,11 +110,11 @@ public:
 
 private:
     message_writer& bare(char type);
-    message_writer& untyped(); // begin() of the packets that have no type byte
+    message_writer& untyped();  // begin() of the packets that have no type byte
     message_writer& fields(char type, std::span<const error_field> all);
 
     std::string buffer_;
-    std::size_t length_at_ = 0; // where the open message's length stands
+    std::size_t length_at_ = 0;  // where the open message's length stands
 };
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -13,9 +13,9 @@ namespace leasehold::router::wire {
 // Whom a reply is for.
 enum class reply : std::uint8_t
 {
-    forward, // to the client
-    skip,    // ours: swallowed
-    fake,    // owed by us: never came from a server (see next_fake)
+    forward,  // to the client
+    skip,     // ours: swallowed
+    fake,     // owed by us: never came from a server (see next_fake)
 };
 
 // The replies one server connection owes, in order. The caller reports each message sent to
@@ -25,7 +25,7 @@ enum class reply : std::uint8_t
 class reply_queue
 {
 public:
-    static constexpr std::size_t in_flight_max = 10'000; // at this many, stop reading the client
+    static constexpr std::size_t in_flight_max = 10'000;  // at this many, stop reading the client
 
     // When the first piece of a message is sent. Flush, Terminate and CopyData need not be told.
     void sent(client_message message, reply whose = reply::forward);
@@ -47,7 +47,7 @@ public:
     [[nodiscard]] bool batch_open() const noexcept { return batch_open_; }
     [[nodiscard]] bool is_full() const noexcept { return size_ >= in_flight_max; }
     [[nodiscard]] bool is_copying_in() const noexcept { return is_copying_in_; }
-    void clear() noexcept; // the server is gone
+    void clear() noexcept;  // the server is gone
 
 private:
     struct entry
@@ -68,13 +68,13 @@ private:
     static constexpr std::size_t inline_max = 32;
     entry inline_[inline_max]{};
     std::unique_ptr<entry[]> grown_;
-    std::size_t capacity_ = inline_max; // a power of two
+    std::size_t capacity_ = inline_max;  // a power of two
     std::size_t head_ = 0;
     std::size_t size_ = 0;
     std::size_t ready_owed_ = 0;
     bool batch_open_ = false;
-    bool is_skipping_ = false;   // after an error, and the Sync has not been sent yet
-    bool is_copying_in_ = false; // CopyInResponse came, CopyDone or CopyFail not sent yet
+    bool is_skipping_ = false;    // after an error, and the Sync has not been sent yet
+    bool is_copying_in_ = false;  // CopyInResponse came, CopyDone or CopyFail not sent yet
 };
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

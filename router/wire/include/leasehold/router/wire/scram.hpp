@@ -21,10 +21,10 @@ inline constexpr int scram_iterations_max = 200'000;
 struct scram_verifier
 {
     int iterations = scram_iterations_min;
-    std::string salt; // raw
+    std::string salt;  // raw
     crypto::digest stored_key{};
     crypto::digest server_key{};
-    bool is_mock = false; // nothing matches it, whatever is sent
+    bool is_mock = false;  // nothing matches it, whatever is sent
 };
 
 // "SCRAM-SHA-256$<i>:<salt>$<StoredKey>:<ServerKey>". Empty when malformed or the iterations are out of
@@ -35,21 +35,21 @@ struct scram_verifier
 
 enum class scram_state : std::uint8_t
 {
-    send,   // `out` goes to the peer, its answer comes next
-    done,   // proven; `out` (server side: the server-final message) is still to be sent
-    failed, // see `why`
+    send,    // `out` goes to the peer, its answer comes next
+    done,    // proven; `out` (server side: the server-final message) is still to be sent
+    failed,  // see `why`
 };
 enum class scram_failure : std::uint8_t
 {
     none,
-    malformed,   // breaks the grammar or the order: protocol_violation
-    unsupported, // mechanism, authzid, mandatory extension or channel binding type we do not have:
-                 // protocol_violation
-    downgrade,   // says we offered no channel binding although we did: auth_failed
-    binding,     // channel binding data differ, somebody is in between: auth_failed
-    mismatch,    // wrong proof, or a mock verifier: auth_failed
-    iterations,  // the server asks for fewer or more than the bounds
-    impostor,    // the server does not know the verifier
+    malformed,    // breaks the grammar or the order: protocol_violation
+    unsupported,  // mechanism, authzid, mandatory extension or channel binding type we do not have:
+                  // protocol_violation
+    downgrade,    // says we offered no channel binding although we did: auth_failed
+    binding,      // channel binding data differ, somebody is in between: auth_failed
+    mismatch,     // wrong proof, or a mock verifier: auth_failed
+    iterations,   // the server asks for fewer or more than the bounds
+    impostor,     // the server does not know the verifier
 };
 // The code of docs/errors.md that a client hears.
 [[nodiscard]] std::string_view code_of(scram_failure why) noexcept;
@@ -155,4 +155,4 @@ private:
 // raised to SHA-256. Empty for signatures without one digest (Ed25519) and for what is no certificate.
 [[nodiscard]] std::optional<std::string> tls_server_end_point(std::string_view certificate_der);
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

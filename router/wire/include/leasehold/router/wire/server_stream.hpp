@@ -12,18 +12,18 @@ namespace leasehold::router::wire {
 
 enum class server_message : std::uint8_t
 {
-    ready_for_query,   // status
-    command_complete,  // text = tag
-    error_response,    // body, sqlstate, is_fatal
-    notice_response,   // body
-    notification,      // pid, name = channel
-    parameter_status,  // name, text = value
-    copy_in,           // CopyInResponse
-    copy_out,          // CopyOutResponse
-    copy_both,         // CopyBothResponse: replication, refused by the caller
-    authentication,    // code, body after the code
-    backend_key,       // pid, body = key of 4 to 256 bytes
-    negotiate_version, // body
+    ready_for_query,    // status
+    command_complete,   // text = tag
+    error_response,     // body, sqlstate, is_fatal
+    notice_response,    // body
+    notification,       // pid, name = channel
+    parameter_status,   // name, text = value
+    copy_in,            // CopyInResponse
+    copy_out,           // CopyOutResponse
+    copy_both,          // CopyBothResponse: replication, refused by the caller
+    authentication,     // code, body after the code
+    backend_key,        // pid, body = key of 4 to 256 bytes
+    negotiate_version,  // body
     row_description,
     data_row,
     parse_complete,
@@ -55,11 +55,11 @@ struct server_event
     bool ends = false;
     std::size_t size = 0;
     std::size_t total =
-        0;           // need_more: bytes wanted in all; a beginning piece: the message's size on the wire
-    char status = 0; // ready_for_query: 'I', 'T' or 'E'
-    bool is_fatal = false; // error_response: FATAL or PANIC
+        0;            // need_more: bytes wanted in all; a beginning piece: the message's size on the wire
+    char status = 0;  // ready_for_query: 'I', 'T' or 'E'
+    bool is_fatal = false;  // error_response: FATAL or PANIC
     tag_kind tag = tag_kind::other;
-    std::uint32_t code = 0; // authentication: 0 ok, 3 clear text, 5 md5, 10 SASL, 11 continue, 12 final, …
+    std::uint32_t code = 0;  // authentication: 0 ok, 3 clear text, 5 md5, 10 SASL, 11 continue, 12 final, …
     std::uint32_t pid = 0;
     std::string_view sqlstate;
     std::string_view name;
@@ -109,4 +109,4 @@ private:
     violation why_{};
 };
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

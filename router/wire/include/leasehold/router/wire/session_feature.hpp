@@ -10,18 +10,18 @@ namespace leasehold::router::wire {
 // What a client may do that outlives its transaction. Each is one bit of `session_features`.
 enum class session_feature : std::uint16_t
 {
-    named_statement = 1U << 0U,   // Parse with a name
-    sql_prepare = 1U << 1U,       // PREPARE name AS …
-    set = 1U << 2U,               // SET, RESET; not SET LOCAL, SET TRANSACTION, SET CONSTRAINTS
-    set_role = 1U << 3U,          // SET ROLE, SET SESSION AUTHORIZATION
-    set_config = 1U << 4U,        // set_config(), UPDATE pg_settings, set_limit()
-    do_block = 1U << 5U,          // DO
-    listen = 1U << 6U,            // LISTEN
-    load = 1U << 7U,              // LOAD
-    hold_cursor = 1U << 8U,       // DECLARE … WITH HOLD
-    advisory_lock = 1U << 9U,     // pg_advisory_lock() and its kin of the session
-    temporary_table = 1U << 10U,  // CREATE TEMP …, SELECT INTO TEMP, pg_temp
-    session_function = 1U << 11U, // dblink_connect(), names written with Unicode escapes: who knows
+    named_statement = 1U << 0U,    // Parse with a name
+    sql_prepare = 1U << 1U,        // PREPARE name AS …
+    set = 1U << 2U,                // SET, RESET; not SET LOCAL, SET TRANSACTION, SET CONSTRAINTS
+    set_role = 1U << 3U,           // SET ROLE, SET SESSION AUTHORIZATION
+    set_config = 1U << 4U,         // set_config(), UPDATE pg_settings, set_limit()
+    do_block = 1U << 5U,           // DO
+    listen = 1U << 6U,             // LISTEN
+    load = 1U << 7U,               // LOAD
+    hold_cursor = 1U << 8U,        // DECLARE … WITH HOLD
+    advisory_lock = 1U << 9U,      // pg_advisory_lock() and its kin of the session
+    temporary_table = 1U << 10U,   // CREATE TEMP …, SELECT INTO TEMP, pg_temp
+    session_function = 1U << 11U,  // dblink_connect(), names written with Unicode escapes: who knows
 };
 
 class session_features
@@ -78,10 +78,10 @@ private:
         word,
         quoted_identifier,
         string,
-        escape_string, // E'…'
+        escape_string,  // E'…'
         line_comment,
         block_comment,
-        dollar_tag, // between the two $ that open
+        dollar_tag,  // between the two $ that open
         dollar_string,
     };
     // What the words so far make of the next one.
@@ -112,7 +112,7 @@ private:
 
     state state_ = state::text;
     head head_ = head::other;
-    char last_ = 0; // the character before, where two make a token
+    char last_ = 0;  // the character before, where two make a token
     bool is_ambiguous_ = false;
     bool starts_statement_ = true;
     bool is_declare_ = false;
@@ -121,14 +121,14 @@ private:
     bool temp_may_follow_ = false;
     bool after_u_ampersand_ = false;
     bool in_closing_tag_ = false;
-    std::uint8_t word_size_ = 0; // word_max + 1: too long to be one of ours
+    std::uint8_t word_size_ = 0;  // word_max + 1: too long to be one of ours
     std::uint8_t tag_size_ = 0;
     std::uint8_t tag_matched_ = 0;
-    std::uint16_t depth_ = 0; // of block comments
+    std::uint16_t depth_ = 0;  // of block comments
     std::size_t seen_ = 0;
     std::array<char, word_max> word_{};
     std::array<char, word_max> tag_{};
     session_features found_;
 };
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -71,20 +71,20 @@ private:
 
 struct need_more
 {
-    std::size_t total; // bytes in all before asking again makes sense
+    std::size_t total;  // bytes in all before asking again makes sense
 };
 struct ssl_request
 {};
 struct gssenc_request
 {};
-struct direct_tls // a TLS record: consumes nothing
+struct direct_tls  // a TLS record: consumes nothing
 {};
-struct probe // an HTTP verb: close, count, no log line
+struct probe  // an HTTP verb: close, count, no log line
 {};
 struct cancel_request
 {
     std::uint32_t pid;
-    std::string_view key; // 4 to 256 bytes
+    std::string_view key;  // 4 to 256 bytes
 };
 using first_packet = std::variant<
     need_more,
@@ -121,7 +121,7 @@ private:
 
 struct setting
 {
-    std::string name; // dashes turned into underscores, as PostgreSQL does
+    std::string name;  // dashes turned into underscores, as PostgreSQL does
     std::string value;
     friend bool operator==(const setting&, const setting&) = default;
 };
@@ -142,4 +142,4 @@ enum class ssl_answer : std::uint8_t
 };
 [[nodiscard]] ssl_answer parse_ssl_answer(std::string_view bytes) noexcept;
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire

@@ -22,4 +22,4 @@ inline constexpr violation protocol_unsupported(std::string_view reason) noexcep
     return {"protocol_unsupported", reason};
 }
 
-} // namespace leasehold::router::wire
+}  // namespace leasehold::router::wire
