@@ -78,6 +78,7 @@ void runner::start()
 
 void runner::wake()
 {
+    ++wakes_;
     idle_.cancel();
 }
 
@@ -93,6 +94,7 @@ task<void> runner::work()
     boost::system::error_code woken;
     while (!stopping_) {
         bool found = false;
+        const auto wakes = wakes_;
         try {
             auto claimed = co_await store_.claim(owner_, settings_.lease);
             found = claimed.has_value();
@@ -101,8 +103,9 @@ task<void> runner::work()
             found = false;
             log::failure("operation.worker_failed", failed);
         }
-        if (found || stopping_) continue;
-        idle_.expires_after(settings_.poll);
+        if (found || stopping_ || wakes != wakes_) continue;  // woken while it looked: look again
+        // All wait on one timer, and to set it anew would wake those who wait already.
+        if (idle_.expiry() <= asio::steady_timer::clock_type::now()) idle_.expires_after(settings_.poll);
         co_await idle_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     }
     --running_;
@@ -165,6 +168,7 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
 
     auto names = kind.steps();
     co_await store_.plan_steps(id, fence, names);
+    co_await kind.begin(context);
     for (const auto& name : names) {
         if (outputs.count(name) != 0) continue;
         if (stopping_) {

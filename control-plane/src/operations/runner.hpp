@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,7 +50,8 @@ private:
     std::string owner_;
     runner_settings settings_;
     std::map<std::string, std::unique_ptr<operation_kind>> kinds_;
-    asio::steady_timer idle_;
+    asio::steady_timer idle_;  // shared: who waits on it is woken by wake() or by its end
+    std::uint64_t wakes_ = 0;
     bool stopping_ = false;
     int running_ = 0;
 };
