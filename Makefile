@@ -5,7 +5,7 @@ LEASEHOLD ?= build/release/bin/leasehold
 ARGS ?=
 JOBS ?= $(shell nproc)
 
-.PHONY: help build tools packages demo demo-stop demo-clean test start stop migrate migrate-tenants \
+.PHONY: help build tools packages demo demo-stop demo-clean test bench start stop migrate migrate-tenants \
 	provision-bootstrap lint format clean
 
 help:
@@ -28,6 +28,10 @@ test: packages tools
 	@cmake --preset dev >build/configure-dev.log 2>&1 || { cat build/configure-dev.log; exit 1; }
 	@cmake --build --preset dev -j $(JOBS)
 	@tools/run_tests.sh build/dev
+
+## make bench                take the figures of docs/benchmarks.md; ARGS=router takes one of them
+bench: packages tools build
+	@/usr/bin/python3 bench $(ARGS)
 
 ## make build                the release binary
 build: packages

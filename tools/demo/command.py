@@ -63,13 +63,14 @@ def stop(place: Place, quiet: bool = False) -> None:
             print(f"{name}: stopped")
 
 
-def clean(place: Place) -> None:
-    stop(place)
+def clean(place: Place, quiet: bool = False) -> None:
+    stop(place, quiet)
     if os.path.isdir(place.folder):
         with Launcher(place.folder) as stack:
             stack.clean()
         shutil.rmtree(place.folder)
-    print("the demo is gone")
+    if not quiet:
+        print("the demo is gone")
 
 
 def main() -> int:

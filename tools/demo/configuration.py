@@ -19,7 +19,7 @@ def write_passwords(place: Place) -> dict[str, str]:
     return files
 
 
-def write_configuration(place: Place, stack: dict) -> None:
+def write_configuration(place: Place, stack: dict, client_tls: bool = True) -> None:
     registry = next(server for server in stack["servers"] if server["name"] == "registry")
     tenants = [server for server in stack["servers"] if server["name"] != "registry"]
     certificate = stack["certificates"]["leasehold"]
@@ -53,7 +53,7 @@ def write_configuration(place: Place, stack: dict) -> None:
         f"  bootstrap: {{ key_file: {place.owner_key_file} }}",
         "router:",
         f"  listen: [127.0.0.1:{place.ports['router']}]",
-        f"  tls: {tls}",
+        f"  tls: {tls}" if client_tls else "",
         "agents:",
         f"  listen: 127.0.0.1:{place.ports['agents']}",
         f"  tls: {tls}",

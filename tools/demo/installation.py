@@ -62,7 +62,7 @@ class Installation:
 
     # 5, 6 ---------------------------------------------------------------------------------------------------
 
-    def license(self) -> None:
+    def license(self, max_tenants: int = 100) -> None:
         if not os.path.exists(self.place.license_file):
             refused = self.program.run("serve", "--dev", "--config", self.place.config_file, expect=78)
             self.report.note("without a license: exit 78")
@@ -73,7 +73,7 @@ class Installation:
             "iss": "leasehold", "aud": "leasehold", "jti": "demo", "sub": "demo on this machine",
             "iat": int(now.timestamp()), "nbf": int(now.timestamp()) - 60,
             "exp": int((now + timedelta(days=90)).timestamp()), "tier": "MULTITENANT_SAAS",
-            "max_tenants": 100, "max_hosts": 1000}))
+            "max_tenants": max_tenants, "max_hosts": 1000}))
         issued = self.place.path("issued-license.jws")
         if os.path.exists(issued):
             os.unlink(issued)
@@ -159,15 +159,21 @@ class Installation:
         return subprocess.run(self.psql_command(tenant, database, *arguments), env=clean_environment(),
                               capture_output=True, text=True, check=False)
 
-    def psql_command(self, tenant: dict, database: str, *arguments: str) -> list[str]:
+    def uri(self, tenant: dict, database: str = "", port: int = 0, sslmode: str = "verify-full") -> str:
+        """libpq's way through the router, without the secret on a command line."""
         key = read_file(tenant["key_file"]).strip()
         passfile = self.place.path(f"{tenant['slug']}.passfile")
-        write_file(passfile, f"127.0.0.1:{self.place.ports['router']}:*:*:{key}\n")
-        uri = (f"postgresql://{key.split('_')[2][:22]}@127.0.0.1:{self.place.ports['router']}/"
-               f"{database or tenant['slug']}?sslmode=verify-full&sslrootcert={self.stack_facts['ca_file']}"
-               f"&passfile={passfile}")
-        binary = os.path.join(self.stack_facts["servers"][0]["bin_dir"], "psql")
-        return [binary, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", uri, *arguments]
+        write_file(passfile, f"127.0.0.1:*:*:*:{key}\n")
+        return (f"postgresql://{key.split('_')[2][:22]}@127.0.0.1:{port or self.place.ports['router']}/"
+                f"{database or tenant['slug']}?sslmode={sslmode}&sslrootcert={self.stack_facts['ca_file']}"
+                f"&passfile={passfile}")
+
+    def client(self, name: str) -> str:
+        """Path of psql, pgbench … of the registry's PostgreSQL."""
+        return os.path.join(self.stack_facts["servers"][0]["bin_dir"], name)
+
+    def psql_command(self, tenant: dict, database: str, *arguments: str) -> list[str]:
+        return [self.client("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.uri(tenant, database), *arguments]
 
     def through_router(self, tenant: dict, sql: str) -> str:
         done = self.psql(tenant, "-c", sql)
