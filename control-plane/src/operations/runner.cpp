@@ -168,7 +168,6 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
 
     auto names = kind.steps();
     co_await store_.plan_steps(id, fence, names);
-    co_await kind.begin(context);
     for (const auto& name : names) {
         if (outputs.count(name) != 0) continue;
         if (stopping_) {
