@@ -26,6 +26,17 @@ def with_connection(work):
 
 
 @with_connection
+async def connecting(c):
+    assert c.get_server_version() >= (15,)
+    assert c._transport.get_extra_info("ssl_object") is not None
+    try:
+        await asyncpg.connect(dsn, password="lh_api_wrong")
+        raise AssertionError("a wrong password was let in")
+    except asyncpg.InvalidPasswordError as refused:
+        assert "lh_api_wrong" not in str(refused)
+
+
+@with_connection
 async def query(c):
     assert await c.fetchval("select 1 + 1") == 2
 

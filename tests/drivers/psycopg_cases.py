@@ -17,6 +17,18 @@ def connect(**more):
 
 
 @cases.add
+def connecting():
+    with connect() as c:
+        assert c.info.server_version >= 150000
+        assert c.pgconn.ssl_in_use
+    try:
+        connect(password="lh_api_wrong").close()
+        raise AssertionError("a wrong password was let in")
+    except psycopg.OperationalError as refused:
+        assert "lh_api_wrong" not in str(refused)
+
+
+@cases.add
 def query():
     with connect() as c:
         assert c.execute("select 1 + 1").fetchone() == (2,)

@@ -20,7 +20,34 @@ async function withClient(work) {
 
 const one = async (c, text, values) => Object.values((await c.query(text, values)).rows[0])[0];
 
+// COPY as the driver's own submittable queries do it: what it sends when the server is ready for rows, what it keeps.
+class Copy {
+  constructor(text, rows = []) { this.text = text; this.rows = rows; this.received = []; }
+
+  run(client) { return new Promise((resolve, reject) => { this.callback = (e) => (e ? reject(e) : resolve(this)); client.query(this); }); }
+
+  submit(connection) { connection.query(this.text); }
+
+  handleCopyInResponse(connection) {
+    for (const row of this.rows) connection.sendCopyFromChunk(Buffer.from(row));
+    connection.endCopyFrom();
+  }
+
+  handleCopyData(message) { this.received.push(message.chunk); }
+
+  handleError(error) { this.callback(error); }
+
+  handleCommandComplete() {}
+
+  handleReadyForQuery() { this.callback(); }
+}
+
 const cases = {
+  connecting: async (c) => {
+    assert.ok(c.connection.stream.encrypted);
+    const wrong = new Client({ ...settings, password: 'lh_api_wrong' });
+    await assert.rejects(wrong.connect(), (e) => e.code === '28P01' && !e.message.includes('lh_api_wrong'));
+  },
   query: (c) => one(c, 'select 1 + 1 as n').then((n) => assert.strictEqual(n, 2)),
   parameters: async (c) => assert.deepStrictEqual((await c.query('select $1::text as a, $2::int as b', ['é', 42])).rows[0], { a: 'é', b: 42 }),
   bytes: async (c) => assert.deepStrictEqual(await one(c, 'select $1::bytea', [Buffer.from([0, 1])]), Buffer.from([0, 1])),
@@ -54,6 +81,22 @@ const cases = {
       const done = await c.query({ name: 'doubled', text: 'select $1::int * 2 as n', values: [i] });
       assert.strictEqual(done.rows[0].n, 2 * i);
     }
+  },
+  copy_in_and_out: async (c) => {
+    await c.query('begin');
+    await c.query('create temporary table numbers (n int) on commit drop');
+    await new Copy('copy numbers from stdin', Array.from({ length: 5000 }, (_, n) => `${n}\n`)).run(c);
+    assert.strictEqual(await one(c, 'select count(*)::int from numbers'), 5000);
+    const out = await new Copy('copy numbers to stdout').run(c);
+    assert.strictEqual(Buffer.concat(out.received).toString().split('\n').length, 5001);
+    await c.query('commit');
+  },
+  copy_that_fails_and_go_on: async (c) => {
+    await c.query('begin');
+    await c.query('create temporary table numbers (n int) on commit drop');
+    await assert.rejects(new Copy('copy numbers from stdin', ['no number\n']).run(c), (e) => e.code === '22P02');
+    await c.query('rollback');
+    assert.strictEqual(await one(c, 'select 6'), 6);
   },
   large_row: async (c) => assert.strictEqual((await one(c, "select repeat('x', 8 * 1024 * 1024)")).length, 8 * 1024 * 1024),
   cancel: async (c) => {
