@@ -1,4 +1,5 @@
 #include "columns.hpp"
+#include "last_change.hpp"
 
 #include <leasehold/registry/tokens.hpp>
 
@@ -33,9 +34,6 @@ constexpr query lock_host{"host_lock", R"(
 
 constexpr query set_host_state{
     "host_set_state", "update public.registry_host set state = $2 where id = $1::uuid"};
-
-constexpr query last_change{
-    "host_last_change", "select coalesce(public.registry_last_change(), 0) as change"};
 
 host to_host(const database::row& row)
 {
@@ -110,7 +108,7 @@ task<std::int64_t> hosts::set_state(
             );
         }
         tx.change(set_host_state, id, to);
-        const auto change = tx.get_one(last_change).get<std::int64_t>("change");
+        const auto change = last_change(tx);
         append_audit(tx, who, action, tenant, id.to_string(), {{"from", state}, {"to", to}});
         return change;
     });

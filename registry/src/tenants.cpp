@@ -1,4 +1,5 @@
 #include "columns.hpp"
+#include "last_change.hpp"
 
 #include <leasehold/registry/tenants.hpp>
 
@@ -14,14 +15,15 @@ using database::transaction;
 
 constexpr std::array<std::string_view, 3> tier_names{"database", "schema", "server"};
 
+// Under names that no column of a tenant has.
+#define LEASEHOLD_PLACEMENT_COLUMNS                                                                          \
+    "p.tenant_id, p.generation as placement_generation, p.server_id, p.tier, p.name as placement_name, "     \
+    "p.database, p.schema, p.state as placement_state"
+
 #define LEASEHOLD_TENANT_COLUMNS                                                                             \
     "t.id, t.tid, t.slug, t.name, t.state, t.edition, t.limits, t.settings, t.generation, "                  \
     "t.created_by, " LEASEHOLD_UTC("t.created_at"                                                            \
-    ) " as created_at, "                                                                                     \
-      "p.generation as placement_generation, p.server_id, p.tier, p.name as placement_name, p.database, "    \
-      "p.schema, "                                                                                           \
-      "p.state as placement_state "                                                                          \
-      "from public.registry_tenant t left join lateral ("                                                    \
+    ) " as created_at, " LEASEHOLD_PLACEMENT_COLUMNS " from public.registry_tenant t left join lateral ("    \
       "  select * from public.registry_placement p where p.tenant_id = t.id and p.state <> 'retired' "       \
       "  order by (p.state = 'current') desc, p.generation desc limit 1) p on true "
 
@@ -51,25 +53,21 @@ constexpr query move_state{"tenant_transition", R"(
     select outcome, state, generation from public.registry_tenant_transition(
         $1::uuid, $2::text[], $3, $4, $5, $6, $7::inet, $8::jsonb))"};
 
-constexpr query last_change{"last_change", "select coalesce(public.registry_last_change(), 0) as change"};
-
-#define LEASEHOLD_PLACEMENT_COLUMNS "tenant_id, generation, server_id, tier, name, database, schema, state"
-
 constexpr query lock_tenant{"tenant_lock", R"(
     select tid from public.registry_tenant where id = $1::uuid for update)"};
 
 constexpr query newest_target{"placement_newest_target", "select " LEASEHOLD_PLACEMENT_COLUMNS R"(
-      from public.registry_placement where tenant_id = $1::uuid and state = 'target' order by generation desc limit 1)"};
+      from public.registry_placement p where tenant_id = $1::uuid and state = 'target' order by generation desc limit 1)"};
 
 constexpr query next_generation{"placement_next_generation", R"(
     select coalesce(max(generation), 0) + 1 as generation from public.registry_placement where tenant_id = $1::uuid)"};
 
 constexpr query insert_placement{"placement_insert", R"(
-    insert into public.registry_placement (tenant_id, generation, server_id, tier, name, database, schema)
+    insert into public.registry_placement as p (tenant_id, generation, server_id, tier, name, database, schema)
     values ($1::uuid, $2::bigint, $3::uuid, $4, $5, $6, $7) returning )" LEASEHOLD_PLACEMENT_COLUMNS};
 
 constexpr query list_placements{"placements_list", "select " LEASEHOLD_PLACEMENT_COLUMNS R"(
-      from public.registry_placement where tenant_id = $1::uuid order by generation)"};
+      from public.registry_placement p where tenant_id = $1::uuid order by generation)"};
 
 constexpr query make_current{"placement_make_current", R"(
     update public.registry_placement set state = 'current'
@@ -101,13 +99,13 @@ placement to_placement(const database::row& row)
 {
     placement where;
     where.tenant = row.get<tenant_id>("tenant_id");
-    where.generation = row.get<std::int64_t>("generation");
+    where.generation = row.get<std::int64_t>("placement_generation");
     where.server = row.get<server_id>("server_id");
     where.tier = parse_tier(row.get<std::string>("tier")).value_or(tier::database);
-    where.name = row.get<std::string>("name");
+    where.name = row.get<std::string>("placement_name");
     where.database = row.get<std::string>("database");
     where.schema = row.get<std::string>("schema");
-    where.state = row.get<std::string>("state");
+    where.state = row.get<std::string>("placement_state");
     return where;
 }
 
@@ -125,18 +123,7 @@ tenant to_tenant(const database::row& row)
     found.generation = row.get<std::int64_t>("generation");
     found.created_by = row.get<std::string>("created_by");
     found.created_at = read_time(row, "created_at");
-    if (row.text("placement_generation")) {
-        placement where;
-        where.tenant = found.id;
-        where.generation = row.get<std::int64_t>("placement_generation");
-        where.server = row.get<server_id>("server_id");
-        where.tier = parse_tier(row.get<std::string>("tier")).value_or(tier::database);
-        where.name = row.get<std::string>("placement_name");
-        where.database = row.get<std::string>("database");
-        where.schema = row.get<std::string>("schema");
-        where.state = row.get<std::string>("placement_state");
-        found.where = std::move(where);
-    }
+    if (row.text("placement_generation")) found.where = to_placement(row);
     return found;
 }
 
@@ -173,7 +160,7 @@ tenants::moved move_tenant(
     }
     tenants::moved done;
     done.generation = answer.get<std::int64_t>("generation");
-    done.change = tx.get_one(last_change).get<std::int64_t>("change");
+    done.change = last_change(tx);
     return done;
 }
 
@@ -344,7 +331,7 @@ task<nlohmann::json> tenants::remove_routes(principal who, tenant_id id)
         removed["hosts"] = tx.change(delete_hosts, id);
         removed["enrollment_tokens"] = tx.change(delete_tokens, id);
         removed["keys"] = tx.change(delete_keys, id);
-        const auto change = tx.get_one(last_change).get<std::int64_t>("change");
+        const auto change = last_change(tx);
         append_audit(tx, who, "tenant.routes_removed", id, "", removed);
         removed["change"] = change;
         return removed;
