@@ -19,6 +19,8 @@ struct wish
     std::optional<std::string> bao_address;
     std::optional<std::string> bao_token;
     std::optional<std::string> identities;
+    std::optional<std::string> sql_out;
+    bool dry_run = false;
 };
 
 secret<std::string> token_of(const invocation& how, const wish& what, const config& values)
@@ -41,6 +43,10 @@ int bootstrap(const invocation& how, const wish& what)
     request.bao_token = token_of(how, what, values);
     request.server = what.server;
     if (what.identities) request.identities_folder = *what.identities;
+    if (what.sql_out) request.sql_out = *what.sql_out;
+    request.dry_run = what.dry_run;
+    if (what.sql_out && !what.server && values.provisioning.servers.size() != 1)
+        throw usage_error("--sql-out is the script of one server: name it by --server");
     const auto report = [&how](const control_plane::bootstrap_event& event) {
         if (how.json) {
             print_json({{"what", event.what}, {"outcome", event.outcome}});
@@ -49,6 +55,7 @@ int bootstrap(const invocation& how, const wish& what)
         }
     };
     run(control_plane::provision_bootstrap(values, std::move(request), report));
+    if (what.dry_run) return 0;
     note(how, "done; the token is not needed any more: revoke it if it was made for this");
     return 0;
 }
@@ -71,6 +78,10 @@ void declare_provision_bootstrap(command& at, const invocation& how)
         what->identities,
         "folder for role and secret ids (default: the configured files)"
     );
+    at.option(
+        "--sql-out", what->sql_out, "write what a superuser has to run into this new file instead of doing it"
+    );
+    at.flag("--dry-run", what->dry_run, "say what would be made, change nothing");
     at.runs([&how, what] { return bootstrap(how, *what); });
 }
 

@@ -136,7 +136,7 @@ struct control_plane::impl
         fleet_side(impl& of)
             : broker(vault_client::create_identified_broker(
                   of.main_lane.context(), of.values.vault, of.values.vault.auth.provisioner, "provisioner")),
-              access(*broker, std::filesystem::temp_directory_path() / fmt::format("leasehold-cp-{}", ::getpid())),
+              access(*broker),
               with{of.tenants, of.server_store, of.installation, *broker, access, of.workers, of.chain, process_name(),
                    of.values.limits.tenant.max_connections + 16},
               runner(of.main_lane.context(), of.operation_store, with.owner, runner_settings_of(of.values)),

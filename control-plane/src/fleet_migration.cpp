@@ -1,4 +1,5 @@
 #include "operations/facilities.hpp"
+#include "operations/operation_kind.hpp"
 #include "operations/template_builder.hpp"
 #include "servers/access.hpp"
 #include "servers/names.hpp"
@@ -22,6 +23,8 @@ namespace leasehold::control_plane {
 namespace {
 
 constexpr int journal_connections = 4;
+constexpr std::chrono::seconds template_patience(60);
+constexpr std::chrono::milliseconds template_look_interval(200);
 
 database::endpoint migration_endpoint(const config& values, database::endpoint where)
 {
@@ -122,10 +125,7 @@ struct fleet_migration::impl : migrations::target_source,
                 co_return;
             };
             on_lane(make());
-            access = std::make_unique<servers::access>(
-                *broker,
-                std::filesystem::temp_directory_path() / fmt::format("leasehold-migrate-{}", ::getpid())
-            );
+            access = std::make_unique<servers::access>(*broker);
             with = std::make_unique<operations::facilities>(operations::facilities{
                 tenants,
                 servers,
@@ -145,10 +145,6 @@ struct fleet_migration::impl : migrations::target_source,
         closed = true;
         if (broker) on_lane(broker->stop());
         main_lane.join();
-        std::error_code ignored;
-        std::filesystem::remove_all(
-            std::filesystem::temp_directory_path() / fmt::format("leasehold-migrate-{}", ::getpid()), ignored
-        );
     }
 
     migrations::target_source::plan_counts count(const std::string& wanted) override
@@ -230,6 +226,24 @@ struct fleet_migration::impl : migrations::target_source,
         fleet.record_tenant(which.tenant, done.version_after, done.contract_version, done.checksum);
     }
 
+    // False: another process builds it and does not end. It is no reason to leave the tenants behind.
+    task<bool> build_template(registry::server at)
+    {
+        const auto until = std::chrono::steady_clock::now() + template_patience;
+        while (std::chrono::steady_clock::now() < until) {
+            bool is_there = false;
+            try {
+                co_await operations::ensure_template(*with, at, chain);
+                is_there = true;
+            } catch (const operations::must_wait&) {
+                is_there = false;
+            }
+            if (is_there) co_return true;
+            co_await sleep_for(template_look_interval);
+        }
+        co_return false;
+    }
+
     task<std::pair<int, int>> build_all_templates()
     {
         const auto all = co_await servers.list();
@@ -238,8 +252,8 @@ struct fleet_migration::impl : migrations::target_source,
         for (const auto& server : all) {
             if (!server.broker_config || server.state == "offline") continue;
             ++wanted;
-            co_await operations::ensure_template(*with, server, chain);
-            ++built;
+            const bool is_there = co_await build_template(server);
+            if (is_there) ++built;
         }
         co_return std::pair(built, wanted);
     }

@@ -12,9 +12,10 @@ using database::transaction;
     "s.id, s.name, to_jsonb(s.addresses) as addresses, s.sslmode, s.ca, s.region, s.jurisdiction, "          \
     "s.broker_config, "                                                                                      \
     "s.max_tenants, s.connection_budget, to_jsonb(s.accepted) as accepted, s.state, s.version, "             \
-    "s.preflight, "                                                                                          \
-    "(select count(*) from public.registry_placement p where p.server_id = s.id) as tenants "                \
-    "from public.registry_server s "
+    "s.preflight, " LEASEHOLD_UTC("s.preflight_at"                                                           \
+    ) " as preflight_at, "                                                                                   \
+      "(select count(*) from public.registry_placement p where p.server_id = s.id) as tenants "              \
+      "from public.registry_server s "
 
 constexpr query list_servers{"servers_list", "select " LEASEHOLD_SERVER_COLUMNS " order by s.name"};
 constexpr query find_server{"server_find", "select " LEASEHOLD_SERVER_COLUMNS " where s.id = $1::uuid"};
@@ -30,24 +31,15 @@ constexpr query upsert_server{"server_upsert", R"(
     returning s.id, s.xmax = 0 as made)"};
 
 constexpr query update_preflight{"server_preflight", R"(
-    update public.registry_server set preflight = $2::jsonb, preflight_at = now(), version = $3, state = $4, updated_at = now()
+    update public.registry_server
+       set preflight = $2::jsonb, preflight_at = now(), version = $3, updated_at = now(),
+           state = case when $4 = 'active' and state in ('full', 'draining') then state else $4 end
      where id = $1::uuid)"};
 
-constexpr query find_template_row{"template_find", R"(
-    select database, state from public.registry_template where server_id = $1::uuid and chain_checksum = $2)"};
-
-// The builder's hold lasts ten minutes; a crashed builder is succeeded by whoever comes next.
-constexpr query claim_template_row{"template_claim", R"(
-    insert into public.registry_template as t (server_id, chain_checksum, database, owner, lease_until)
-    values ($1::uuid, $2, $3, $4, now() + interval '10 minutes')
-    on conflict (server_id, chain_checksum) do update
-       set owner = excluded.owner, lease_until = excluded.lease_until
-     where t.state = 'building' and (t.owner = excluded.owner or t.lease_until < now())
-    returning t.state)"};
-
 constexpr query ready_template{"template_ready", R"(
-    update public.registry_template set state = 'ready', built_at = now(), owner = null, lease_until = null
-     where server_id = $1::uuid and chain_checksum = $2)"};
+    insert into public.registry_template as t (server_id, chain_checksum, database)
+    values ($1::uuid, $2, $3)
+    on conflict (server_id, chain_checksum) do update set state = 'ready', built_at = now() where t.state <> 'ready')"};
 
 server to_server(const database::row& row)
 {
@@ -66,6 +58,7 @@ server to_server(const database::row& row)
     found.state = row.get<std::string>("state");
     found.version = row.get<std::string>("version");
     found.preflight = read_json(row, "preflight");
+    found.preflight_at = find_time(row, "preflight_at");
     found.tenants = row.get<std::int64_t>("tenants");
     return found;
 }
@@ -140,28 +133,9 @@ task<void> servers::store_preflight(
     });
 }
 
-task<std::optional<servers::template_row>> servers::find_template(server_id id, std::string checksum)
+task<void> servers::template_ready(server_id id, std::string checksum, std::string database)
 {
-    co_return co_await pool_.run([&](transaction& tx) {
-        std::optional<template_row> found;
-        if (const auto row = tx.find_one(find_template_row, id, checksum)) {
-            found = template_row{row->get<std::string>("database"), row->get<std::string>("state")};
-        }
-        return found;
-    });
-}
-
-task<bool>
-servers::claim_template(server_id id, std::string checksum, std::string database, std::string owner)
-{
-    co_return co_await pool_.run([&](transaction& tx) {
-        return tx.find_one(claim_template_row, id, checksum, database, owner).has_value();
-    });
-}
-
-task<void> servers::template_ready(server_id id, std::string checksum)
-{
-    co_await pool_.run([&](transaction& tx) { tx.change(ready_template, id, checksum); });
+    co_await pool_.run([&](transaction& tx) { tx.change(ready_template, id, checksum, database); });
 }
 
 }  // namespace leasehold::registry

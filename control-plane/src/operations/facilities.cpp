@@ -4,7 +4,47 @@
 
 #include <leasehold/base/error.hpp>
 
+#include <fmt/format.h>
+
 namespace leasehold::control_plane::operations {
+namespace {
+
+// Null: the server refuses the password. Error: unavailable server_unavailable.
+std::unique_ptr<database::session>
+connect_unless_refused(const registry::server& at, const database::endpoint& where)
+{
+    try {
+        return database::connect(where);
+    } catch (const error& failed) {
+        const auto* answered = dynamic_cast<const database::sql_error*>(&failed);
+        if (answered != nullptr && answered->sqlstate() == "28P01") return nullptr;
+        if (failed.code() != "database_unavailable") throw;
+        throw error(
+            error_kind::unavailable,
+            "server_unavailable",
+            fmt::format("server {} cannot be reached", at.name),
+            failed.what()
+        );
+    }
+}
+
+}  // namespace
+
+task<std::unique_ptr<database::session>>
+facilities::open_provisioner(registry::server at, std::string database)
+{
+    const auto current = co_await access.provisioner(at, database);
+    auto own = co_await workers.run([&] { return connect_unless_refused(at, current); });
+    if (own) co_return own;
+    const auto next = co_await access.provisioner_with_next(at, database);
+    auto with_next = co_await workers.run([&] { return connect_unless_refused(at, next); });
+    if (with_next) co_return with_next;
+    throw error(
+        error_kind::unavailable,
+        "provisioner_refused",
+        "the server refuses the provisioner's passwords, current and next"
+    );
+}
 
 task<std::function<std::unique_ptr<database::session>(const std::string&)>>
 facilities::opener(registry::server at)
@@ -37,9 +77,12 @@ task<nlohmann::json> facilities::all_routers_at(std::int64_t change, std::chrono
 
 task<facilities::place> facilities::place_of(registry::placement where)
 {
-    const auto id = co_await installation.id();
+    if (!installation_known) {
+        const auto id = co_await installation.id();
+        installation_known = id;
+    }
     auto server = co_await servers.get(where.server);
-    place found{where, std::move(server), servers::marker_of(id, where)};
+    place found{where, std::move(server), servers::marker_of(*installation_known, where)};
     co_return found;
 }
 

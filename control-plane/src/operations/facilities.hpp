@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace leasehold::control_plane::operations {
@@ -19,11 +20,19 @@ namespace leasehold::control_plane::operations {
 // What operations work with. Owned by the control plane; everything outlives the runner. Used on its lane.
 struct facilities
 {
-    // Runs `work(session)` on a worker with a fresh connection of the provisioner. Tries the next password
-    // when the current one is refused, since a rotation may be half done.
+    // A fresh connection of the provisioner, for use on a worker; `database` empty: the maintenance database.
+    // Tries the next password when the current one is refused, since a rotation may be half done. Errors:
+    // unavailable server_unavailable, which names the server; unavailable provisioner_refused.
+    task<std::unique_ptr<database::session>> open_provisioner(registry::server at, std::string database);
+
+    // Runs `work(session)` on a worker with such a connection.
     template <class Work>
     task<std::invoke_result_t<Work&, database::session&>>
-    with_provisioner(registry::server at, std::string database, Work work);
+    with_provisioner(registry::server at, std::string database, Work work)
+    {
+        const auto own = co_await open_provisioner(std::move(at), std::move(database));
+        co_return co_await workers.run([&] { return work(*own); });
+    }
 
     // A connection of the provisioner inside another database of the same server; for use on a worker.
     task<std::function<std::unique_ptr<database::session>(const std::string&)>> opener(registry::server at);
@@ -50,41 +59,7 @@ struct facilities
     const migrations::chain& tenant_chain;
     std::string owner;  // of claims that outlive a call: this process
     int connection_limit = 50 + 16;
+    std::optional<installation_id> installation_known{};  // it never changes: asked for once
 };
-
-template <class Work>
-task<std::invoke_result_t<Work&, database::session&>>
-facilities::with_provisioner(registry::server at, std::string database, Work work)
-{
-    auto where = co_await access.provisioner(at, database);
-    bool refused = false;
-    outcome<std::invoke_result_t<Work&, database::session&>> result;
-    const auto attempt = [&] {
-        std::unique_ptr<database::session> own;
-        try {
-            own = database::connect(where);
-        } catch (const database::sql_error& failed) {
-            if (failed.sqlstate() != "28P01") throw;
-            refused = true;
-            return;
-        }
-        result.capture([&] { return work(*own); });
-    };
-    co_await workers.run([&] { attempt(); });
-    if (refused) {
-        auto next = co_await access.provisioner_with_next(at, database);
-        where = std::move(next);
-        refused = false;
-        co_await workers.run([&] { attempt(); });
-    }
-    if (refused) {
-        throw error(
-            error_kind::unavailable,
-            "provisioner_refused",
-            "the server refuses the provisioner's passwords, current and next"
-        );
-    }
-    co_return result.take();
-}
 
 }  // namespace leasehold::control_plane::operations

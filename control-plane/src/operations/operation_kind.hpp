@@ -49,6 +49,12 @@ public:
     virtual ~operation_kind() = default;
     [[nodiscard]] virtual std::string name() const = 0;
     [[nodiscard]] virtual std::vector<std::string> steps() const = 0;
+    // Before the first step that a worker does of a claimed operation. May move the tenant's state.
+    virtual task<void> begin(const step_context& context)
+    {
+        (void)context;
+        co_return;
+    }
     // Does one step; its answer is kept and given to later steps.
     virtual task<nlohmann::json> run_step(std::string step, const step_context& context) = 0;
     // After a step failed for good. May move the tenant's state.

@@ -1,7 +1,7 @@
 #include "operations/provision.hpp"
 
-#include "operations/placement_choice.hpp"
 #include "operations/removal.hpp"
+#include "operations/server_preflight.hpp"
 #include "operations/template_builder.hpp"
 #include "operations/verification.hpp"
 
@@ -31,7 +31,6 @@ vault_client::role_terms terms_of(role_class what, const facilities::place& at, 
 
 task<nlohmann::json> provision::run_step(std::string step, const step_context& context)
 {
-    co_await reopen(context);
     if (step == "reserve") co_return co_await reserve(context);
     if (step == "create_database") co_return co_await create_database(context);
     if (step == "grant_rights") co_return co_await grant_rights(context);
@@ -55,7 +54,7 @@ task<facilities::place> provision::target(const step_context& context)
 }
 
 // A retry begins at the step that failed, whichever it was: the tenant is being made again.
-task<void> provision::reopen(const step_context& context)
+task<void> provision::begin(const step_context& context)
 {
     const auto tenant = co_await with_.tenants.get(context.tenant());
     if (tenant.state != "failed") co_return;
@@ -65,11 +64,21 @@ task<void> provision::reopen(const step_context& context)
     );
 }
 
+// A server whose preflight has aged is looked over first; what that finds may send the tenant elsewhere.
+task<registry::server> provision::choose(const step_context& context, placement_wish wish)
+{
+    for (;;) {
+        const auto all = co_await with_.servers.list();
+        const auto& best = choose_server(all, wish);
+        if (!is_preflight_older(best, preflight_validity, real_clock().wall())) co_return best;
+        co_await preflight_server(with_, context.who, best);
+    }
+}
+
 task<nlohmann::json> provision::reserve(const step_context& context)
 {
-    const auto all = co_await with_.servers.list();
     const auto wish = wish_of(context.operation.parameters);
-    const auto& server = choose_server(all, wish);
+    const auto server = co_await choose(context, wish);
     const auto made = co_await with_.tenants.reserve(context.who, context.tenant(), server.id, wish.tier);
     // A repeat may find the placement of an earlier choice; that one counts.
     co_return nlohmann::json{

@@ -2,6 +2,7 @@
 
 #include "operations/facilities.hpp"
 #include "operations/operation_kind.hpp"
+#include "operations/placement_choice.hpp"
 
 namespace leasehold::control_plane::operations {
 
@@ -17,12 +18,12 @@ public:
     {
         return {"reserve", "create_database", "grant_rights", "broker_roles", "schema", "verify", "publish"};
     }
+    task<void> begin(const step_context& context) override;
     task<nlohmann::json> run_step(std::string step, const step_context& context) override;
     task<void> failed(const step_context& context) override;
     task<void> cancel(const step_context& context) override;
 
 private:
-    task<void> reopen(const step_context& context);
     task<nlohmann::json> reserve(const step_context& context);
     task<nlohmann::json> create_database(const step_context& context);
     task<nlohmann::json> grant_rights(const step_context& context);
@@ -32,6 +33,7 @@ private:
     task<nlohmann::json> publish(const step_context& context);
 
     task<facilities::place> target(const step_context& context);
+    task<registry::server> choose(const step_context& context, placement_wish wish);
 
     facilities& with_;
 };

@@ -29,8 +29,8 @@ task<nlohmann::json> remove_tenant::run_step(std::string step, const step_contex
     const auto found = co_await with_.tenants.get(tenant);
     if (!found.where) co_return nlohmann::json{{"placement", nullptr}};
     if (step == "gate") co_return co_await close_tenant_gate(with_, tenant);
-    if (step == "revoke") co_return co_await revoke_tenant_leases(with_, tenant);
-    co_return co_await cut_tenant_sessions(with_, tenant);
+    if (step == "cut") co_return co_await cut_tenant_sessions(with_, tenant);
+    co_return co_await revoke_tenant_leases(with_, tenant);
 }
 
 task<nlohmann::json> remove_tenant::state(const step_context& context)

@@ -18,8 +18,8 @@ public:
         return {
             "state",
             "gate",
-            "revoke",
             "cut",
+            "revoke",
             "grace",
             "routes",
             "routers",

@@ -168,6 +168,7 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
 
     auto names = kind.steps();
     co_await store_.plan_steps(id, fence, names);
+    bool begun = false;
     for (const auto& name : names) {
         if (outputs.count(name) != 0) continue;
         if (stopping_) {
@@ -181,6 +182,8 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
         bool lost = false;
         try {
             co_await store_.step_started(id, fence, name);
+            if (!begun) co_await kind.begin(context);
+            begun = true;
             auto left = co_await kind.run_step(name, context);
             output = std::move(left);
         } catch (const must_wait& later) {

@@ -22,17 +22,6 @@ task<nlohmann::json> close_tenant_gate(facilities& with, tenant_id tenant)
     co_return nlohmann::json{{"database", at.where.database}};
 }
 
-task<nlohmann::json> revoke_tenant_leases(facilities& with, tenant_id tenant)
-{
-    const auto at = co_await with.current_place(tenant);
-    for (const auto what : suspended_classes) {
-        co_await revoke_all_leases(
-            with, vault_client::broker_role(servers::broker_role_name(what, at.where))
-        );
-    }
-    co_return nlohmann::json{{"leases", 0}};
-}
-
 task<nlohmann::json> cut_tenant_sessions(facilities& with, tenant_id tenant)
 {
     const auto at = co_await with.current_place(tenant);
@@ -42,6 +31,17 @@ task<nlohmann::json> cut_tenant_sessions(facilities& with, tenant_id tenant)
             return servers::cut(maintenance, at.where.database, names.tenant_logins(), patience);
         });
     co_return nlohmann::json{{"sessions_ended", ended}};
+}
+
+task<nlohmann::json> revoke_tenant_leases(facilities& with, tenant_id tenant)
+{
+    const auto at = co_await with.current_place(tenant);
+    for (const auto what : suspended_classes) {
+        co_await revoke_all_leases(
+            with, vault_client::broker_role(servers::broker_role_name(what, at.where))
+        );
+    }
+    co_return co_await cut_tenant_sessions(with, tenant);
 }
 
 task<nlohmann::json> suspend::run_step(std::string step, const step_context& context)
@@ -60,8 +60,8 @@ task<nlohmann::json> suspend::run_step(std::string step, const step_context& con
         co_return co_await with_.all_routers_at(change, std::chrono::seconds(5));
     }
     if (step == "gate") co_return co_await close_tenant_gate(with_, tenant);
-    if (step == "leases") co_return co_await revoke_tenant_leases(with_, tenant);
     if (step == "cut") co_return co_await cut_tenant_sessions(with_, tenant);
+    if (step == "leases") co_return co_await revoke_tenant_leases(with_, tenant);
 
     const auto at = co_await with_.current_place(tenant);
     co_await verify_gate_closed(with_, at);

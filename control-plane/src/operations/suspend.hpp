@@ -5,8 +5,9 @@
 
 namespace leasehold::control_plane::operations {
 
-// A tenant is cut off: routers refuse and kill, the gate in PostgreSQL closes, leases are revoked, sessions
-// cut, and a fresh lease proves it. Migrations go on.
+// A tenant is cut off: routers refuse and kill, the gate in PostgreSQL closes, sessions are cut, leases
+// revoked, and a fresh lease proves it. What needs the broker comes last: without it all else holds already.
+// Migrations go on.
 class suspend : public operation_kind
 {
 public:
@@ -14,7 +15,7 @@ public:
     [[nodiscard]] std::string name() const override { return "suspend"; }
     [[nodiscard]] std::vector<std::string> steps() const override
     {
-        return {"state", "routers", "gate", "leases", "cut", "verify"};
+        return {"state", "routers", "gate", "cut", "leases", "verify"};
     }
     task<nlohmann::json> run_step(std::string step, const step_context& context) override;
 
@@ -37,7 +38,8 @@ private:
 
 // The steps that suspension shares with deletion.
 task<nlohmann::json> close_tenant_gate(facilities& with, tenant_id tenant);
-task<nlohmann::json> revoke_tenant_leases(facilities& with, tenant_id tenant);
 task<nlohmann::json> cut_tenant_sessions(facilities& with, tenant_id tenant);
+// And cut once more: a login in progress survives the revocation of its lease.
+task<nlohmann::json> revoke_tenant_leases(facilities& with, tenant_id tenant);
 
 }  // namespace leasehold::control_plane::operations

@@ -1,5 +1,7 @@
 #include "operations/sweeper.hpp"
 
+#include "operations/server_preflight.hpp"
+
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>
 
@@ -52,6 +54,8 @@ task<void> sweeper::sweep_all()
         if (!server.broker_config) continue;
         try {
             co_await sweep_one(server);
+            const bool is_due = is_preflight_older(server, preflight_interval, real_clock().wall());
+            if (is_due) co_await preflight_server(with_, registry::principal::system("preflight"), server);
         } catch (const std::exception& failed) {
             log::failure("sweeper.server_failed", failed, {{"server", server.name}});
         }

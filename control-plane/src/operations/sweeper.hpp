@@ -16,8 +16,8 @@ struct sweeper_settings
 };
 
 // Goes round the servers and ends what a revocation left: lease logins past their end or blocked from being
-// dropped, and sessions whose role is gone. It looks at the server, not at the broker's bookkeeping. Owner
-// and thread: the control plane's lane.
+// dropped, and sessions whose role is gone. It looks at the server, not at the broker's bookkeeping. Once a
+// day it looks each server over as a whole (preflight). Owner and thread: the control plane's lane.
 class sweeper
 {
 public:

@@ -6,46 +6,53 @@
 #include <leasehold/base/log.hpp>
 #include <leasehold/migrations/apply.hpp>
 
-#include <fmt/format.h>
-
 namespace leasehold::control_plane::operations {
+namespace {
+
+using opener = std::function<std::unique_ptr<database::session>(const std::string&)>;
+
+void build(
+    database::session& maintenance,
+    const opener& open,
+    const std::string& name,
+    const migrations::chain& chain,
+    const std::string& owner
+)
+{
+    servers::drop_unfinished_template(maintenance, name);
+    servers::create_template_database(maintenance, name);
+    migrations::apply_settings settings;
+    settings.applied_by = "template:" + owner;
+    settings.role = std::string(servers::template_owner_role);
+    settings.expected_database = name;
+    {
+        const auto inside = open(name);
+        servers::prepare_template(*inside);
+        migrations::apply_chain(*inside, chain, settings);
+    }
+    servers::finish_template(maintenance, name);
+}
+
+}  // namespace
 
 task<std::string> ensure_template(facilities& with, registry::server at, const migrations::chain& chain)
 {
     const auto name = servers::template_name(chain.checksum());
-    const auto known = co_await with.servers.find_template(at.id, chain.checksum());
-    if (known && known->state == "ready") {
-        const auto state =
-            co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
-                return servers::look_at_template(maintenance, name);
-            });
-        if (state == servers::database_state::ready) co_return name;
-    }
-    const bool mine = co_await with.servers.claim_template(at.id, chain.checksum(), name, with.owner);
-    if (!mine && !(known && known->state == "ready"))
-        throw must_wait("template", std::chrono::milliseconds(200));
-
-    const bool built = co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
-        if (servers::look_at_template(maintenance, name) == servers::database_state::ready) return true;
-        servers::drop_unfinished_template(maintenance, name);
-        servers::create_template_database(maintenance, name);
-        return false;
-    });
-    if (!built) {
-        migrations::apply_settings settings;
-        settings.applied_by = "template:" + with.owner;
-        settings.role = std::string(servers::template_owner_role);
-        settings.expected_database = name;
-        co_await with.with_provisioner(at, name, [&](database::session& inside) {
-            servers::prepare_template(inside);
-            migrations::apply_chain(inside, chain, settings);
-        });
+    const auto open = co_await with.opener(at);
+    const bool is_there =
         co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
-            servers::finish_template(maintenance, name);
+            const auto is_ready = [&] {
+                return servers::look_at_template(maintenance, name) == servers::database_state::ready;
+            };
+            if (is_ready()) return true;
+            if (!servers::claim_template(maintenance, name)) return false;
+            if (is_ready()) return true;
+            build(maintenance, open, name, chain, with.owner);
+            log::info("template.built", {{"server", at.name}, {"template", name}});
+            return true;
         });
-        log::info("template.built", {{"server", at.name}, {"template", name}});
-    }
-    co_await with.servers.template_ready(at.id, chain.checksum());
+    if (!is_there) throw must_wait("template", std::chrono::milliseconds(200));
+    co_await with.servers.template_ready(at.id, chain.checksum(), name);
     co_return name;
 }
 

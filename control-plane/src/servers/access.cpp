@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 namespace leasehold::control_plane::servers {
 
 vault_client::kv_path provisioner_path(const std::string& server_name)
@@ -14,12 +16,31 @@ vault_client::kv_path provisioner_path(const std::string& server_name)
     return vault_client::kv_path(fmt::format("leasehold/servers/{}/provisioner", server_name));
 }
 
-access::access(vault_client::broker& broker, std::filesystem::path folder)
-    : broker_(broker)
-    , folder_(std::move(folder))
+access::access(vault_client::broker& broker) : broker_(broker)
 {
-    std::filesystem::create_directories(folder_);
-    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
+    auto name = (std::filesystem::temp_directory_path() / "leasehold-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr)
+        throw error(
+            error_kind::unavailable, "file_unreadable", "no folder can be made for certificates", name
+        );
+    folder_ = name;
+}
+
+access::~access()
+{
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+}
+
+std::string access::ca_file_of(const registry::server& at)
+{
+    const auto file = (folder_ / (at.name + ".pem")).string();
+    auto& there = written_[file];
+    if (there != at.ca) {
+        store_file(file, at.ca);
+        there = at.ca;
+    }
+    return file;
 }
 
 database::endpoint access::endpoint_of(const registry::server& at, const std::string& database)
@@ -35,11 +56,7 @@ database::endpoint access::endpoint_of(const registry::server& at, const std::st
     }
     where.database = database.empty() ? std::string(maintenance_database) : database;
     where.sslmode = at.sslmode;
-    if (!at.ca.empty()) {
-        const auto file = folder_ / (at.name + ".pem");
-        store_file(file, at.ca);
-        where.ca_file = file.string();
-    }
+    if (!at.ca.empty()) where.ca_file = ca_file_of(at);
     where.statement_timeout = std::chrono::seconds(60);
     return where;
 }

@@ -21,8 +21,10 @@ namespace leasehold::control_plane::servers {
 class access
 {
 public:
-    // `folder` (0700, made here): where the servers' CA certificates lie as files for libpq.
-    access(vault_client::broker& broker, std::filesystem::path folder);
+    explicit access(vault_client::broker& broker);
+    ~access();
+    access(const access&) = delete;
+    access& operator=(const access&) = delete;
 
     // Where and as whom: for database::connect() on a worker. `database` empty: the maintenance database.
     task<database::endpoint> provisioner(registry::server at, std::string database = {});
@@ -38,8 +40,11 @@ private:
     provisioner_as(registry::server at, std::string database, std::string which, bool fresh);
     database::endpoint endpoint_of(const registry::server& at, const std::string& database);
 
+    std::string ca_file_of(const registry::server& at);
+
     vault_client::broker& broker_;
-    std::filesystem::path folder_;
+    std::filesystem::path folder_;                // of this process alone: CA certificates as files for libpq
+    std::map<std::string, std::string> written_;  // file name -> its content
     std::map<std::string, std::map<std::string, secret<std::string>>>
         passwords_;  // server name -> current, next
 };

@@ -1,9 +1,9 @@
 #include "servers/access.hpp"
+#include "servers/examination.hpp"
 #include "servers/policies.hpp"
-#include "servers/preflight.hpp"
 #include "servers/recipes.hpp"
+#include "servers/server_passwords.hpp"
 
-#include <leasehold/base/crypto.hpp>
 #include <leasehold/base/file.hpp>
 #include <leasehold/control-plane/bootstrap.hpp>
 #include <leasehold/database/pool.hpp>
@@ -19,9 +19,8 @@
 namespace leasehold::control_plane {
 namespace {
 
+using servers::server_passwords;
 using vault_client::broker_setup;
-
-constexpr int scram_iterations = 4096;  // PostgreSQL's own default; the passwords are random
 
 struct identity_role
 {
@@ -29,11 +28,6 @@ struct identity_role
     std::string policy_text;
     const broker_identity_config* files;
 };
-
-std::string random_password()
-{
-    return crypto::to_base64url(crypto::random_bytes(32));
-}
 
 registry::principal operator_of_this_machine()
 {
@@ -75,7 +69,11 @@ public:
     }
 
 private:
-    void tell(std::string what, bool made) const { report_({std::move(what), made ? "made" : "was there"}); }
+    void tell(std::string what, bool made) const
+    {
+        const auto* outcome = request_.dry_run ? "would be made" : "made";
+        report_({std::move(what), made ? outcome : "was there"});
+    }
 
     task<void> prepare_broker()
     {
@@ -89,7 +87,8 @@ private:
         const auto methods = co_await setup_->list_auth_methods();
         const auto& approle = values_.vault.auth.provisioner.mount;
         const bool enabled = methods.count(approle + "/") != 0;
-        if (!enabled) co_await setup_->enable_auth(vault_client::mount_name(approle), "approle");
+        if (!enabled && !request_.dry_run)
+            co_await setup_->enable_auth(vault_client::mount_name(approle), "approle");
         tell("broker auth " + approle, !enabled);
 
         const identity_role router{
@@ -99,6 +98,7 @@ private:
             "leasehold-provisioner", servers::provisioner_policy(mounts_), &values_.vault.auth.provisioner};
         co_await identity(provisioner);
 
+        if (request_.dry_run) co_return;
         co_await setup_->make_transit_key(vault_client::transit_key("leasehold-receipts"), "ed25519");
         report_({"broker key leasehold-receipts", "was there or made"});
     }
@@ -119,7 +119,8 @@ private:
             );
         }
         const bool missing = known == there.end();
-        if (missing) co_await setup_->enable_mount(vault_client::mount_name(at), type, std::move(options));
+        if (missing && !request_.dry_run)
+            co_await setup_->enable_mount(vault_client::mount_name(at), type, std::move(options));
         tell("broker mount " + at, missing);
     }
 
@@ -128,6 +129,19 @@ private:
         const vault_client::policy_name policy(who.name);
         const auto before = co_await setup_->get_policy(policy);
         const bool same = before && *before == who.policy_text;
+        auto role_file = who.files->role_id_file;
+        auto secret_file = who.files->secret_id_file;
+        if (request_.identities_folder) {
+            role_file = *request_.identities_folder / (who.name + "-role-id");
+            secret_file = *request_.identities_folder / (who.name + "-secret-id");
+        }
+        const bool missing =
+            !role_file.empty() && !secret_file.empty() && !std::filesystem::exists(secret_file);
+        if (request_.dry_run) {
+            tell("broker policy " + who.name, !same);
+            tell("broker identity " + who.name, missing);
+            co_return;
+        }
         if (!same) co_await setup_->put_policy(policy, who.policy_text);
         const auto after = co_await setup_->get_policy(policy);
         if (!after || *after != who.policy_text) {
@@ -144,15 +158,6 @@ private:
         vault_client::approle_terms terms;
         terms.policies.push_back(who.name);
         co_await setup_->put_approle(at, role, terms);
-
-        auto role_file = who.files->role_id_file;
-        auto secret_file = who.files->secret_id_file;
-        if (request_.identities_folder) {
-            role_file = *request_.identities_folder / (who.name + "-role-id");
-            secret_file = *request_.identities_folder / (who.name + "-secret-id");
-        }
-        const bool missing =
-            !role_file.empty() && !secret_file.empty() && !std::filesystem::exists(secret_file);
         if (missing) {
             const auto role_id = co_await setup_->get_role_id(at, role);
             const auto secret_id = co_await setup_->make_secret_id(at, role);
@@ -164,22 +169,22 @@ private:
         tell("broker identity " + who.name, missing);
     }
 
-    database::endpoint endpoint_of(const provisioned_server_config& server, std::string database) const
+    static database::endpoint endpoint_of(const provisioned_server_config& server, std::string_view database)
     {
         database::endpoint where;
         for (const auto& host : server.hosts) {
             where.hosts.emplace_back(host.is_unix() ? host.unix_path : host.host, host.port);
         }
-        where.database = std::move(database);
+        where.database = database;
         where.ca_file = server.ca_file.string();
         where.application_name = "leasehold bootstrap";
         where.statement_timeout = std::chrono::seconds(60);
         return where;
     }
 
-    database::endpoint superuser(const provisioned_server_config& server, std::string database) const
+    static database::endpoint superuser(const provisioned_server_config& server, std::string_view database)
     {
-        auto where = endpoint_of(server, std::move(database));
+        auto where = endpoint_of(server, database);
         where.user = server.superuser;
         if (!server.superuser_password_file.empty())
             where.password = load_secret_line(server.superuser_password_file);
@@ -189,79 +194,105 @@ private:
     task<void> prepare_server(const provisioned_server_config& server)
     {
         const auto path = servers::provisioner_path(server.name);
-        auto known = co_await setup_->get_kv(path);
         const vault_client::config_name config(server.name);
+        auto known = co_await setup_->get_kv(path);
         const auto broker_config = co_await setup_->get_database_config(config);
-
-        if (!known || !broker_config) {
-            co_await prepare_roles(server, known.has_value(), broker_config.has_value());
-            auto written = co_await setup_->get_kv(path);
-            known = std::move(written);
-        } else {
-            tell(server.name + " roles and base database", false);
+        const bool is_prepared =
+            broker_config && known && known->data.count("current") != 0 && known->data.count("broker") == 0;
+        if (request_.dry_run) {
+            tell(server.name + " roles, base database and broker database config", !is_prepared);
+            co_return;
         }
-        co_await prove(server, *known);
+        if (is_prepared) {
+            tell(server.name + " roles and base database", false);
+        } else {
+            server_passwords passwords(std::move(known), broker_config.has_value());
+            const bool done = co_await prepare_roles(server, passwords);
+            if (!done) co_return;
+            co_await tell_broker(server, passwords, broker_config.has_value());
+        }
+        co_await prove(server);
     }
 
-    // The superuser's part. The provisioner's password is kept as `next` before PostgreSQL learns it, so that
-    // a crash between the two breaks nothing; it is promoted once it has logged in.
-    task<void> prepare_roles(const provisioned_server_config& server, bool has_kv, bool has_config)
+    // The superuser's part. The passwords are kept at the broker before PostgreSQL learns them, so that a
+    // crash between the two, or a script that nobody applies, breaks nothing; the provisioner's is `next`
+    // until it has logged in. False: a script was written, and somebody has to run it.
+    task<bool> prepare_roles(const provisioned_server_config& server, server_passwords& passwords)
     {
-        const auto path = servers::provisioner_path(server.name);
-        auto provisioner_password = random_password();
-        auto broker_password = random_password();
-        std::optional<int> version = 0;
-        if (const auto before = co_await setup_->get_kv(path); before) {
-            version = before->version;
-            const auto next = before->data.find("next");
-            const auto current = before->data.find("current");
-            if (next != before->data.end() && !next->second.empty()) {
-                provisioner_password = std::string(next->second.reveal());
-            } else if (current != before->data.end()) {
-                provisioner_password = std::string(current->second.reveal());
+        co_await keep(server, passwords);
+        bool made = false;
+        if (!is_applied(server, passwords)) {
+            const auto verifiers = passwords.verifiers();
+            if (request_.sql_out) {
+                create_secret_file(*request_.sql_out, servers::bootstrap_script(verifiers));
+                report_(
+                    {server.name + " script",
+                     fmt::format(
+                         "written to {}: run it as superuser with psql, then repeat this command",
+                         request_.sql_out->string()
+                     )}
+                );
+                co_return false;
+            }
+            const auto root = database::connect(superuser(server, servers::maintenance_database));
+            servers::bootstrap_server(*root, verifiers, [&](const std::string& database) {
+                return database::connect(superuser(server, database));
+            });
+            made = true;
+            if (!is_applied(server, passwords)) {
+                throw error(
+                    error_kind::conflict,
+                    "bootstrap_differs",
+                    fmt::format("server {} refuses the provisioner it was given", server.name)
+                );
             }
         }
-        if (!has_kv) {
-            std::map<std::string, secret<std::string>> next;
-            next.emplace("next", secret<std::string>(provisioner_password));
-            const auto written = co_await setup_->put_kv(path, next, version);
-            version = written;
+        tell(server.name + " roles and base database", made);
+        passwords.promote();
+        co_await keep(server, passwords);
+        co_return true;
+    }
+
+    task<void> keep(const provisioned_server_config& server, server_passwords& passwords)
+    {
+        const auto path = servers::provisioner_path(server.name);
+        const auto version = co_await setup_->put_kv(path, passwords.entry(), passwords.version());
+        passwords.kept(version);
+    }
+
+    // Whether the superuser's part was run to its end with these passwords, by us or by somebody's hand.
+    static bool is_applied(const provisioned_server_config& server, const server_passwords& passwords)
+    {
+        auto where = endpoint_of(server, servers::maintenance_database);
+        where.user = servers::provisioner_role;
+        where.password = passwords.provisioner().clone();
+        try {
+            const auto as_provisioner = database::connect(where);
+            if (!servers::is_base_closed(*as_provisioner)) return false;
+            if (passwords.broker() == nullptr) return true;
+            where.user = servers::broker_role_login;
+            where.password = passwords.broker()->clone();
+            database::connect(where);
+            return true;
+        } catch (const database::sql_error& refused) {
+            const auto& state = refused.sqlstate();
+            if (state != "42501" && state.substr(0, 2) != "28") throw;
+            return false;
         }
+    }
 
-        const auto provisioner_verifier = crypto::make_scram_verifier(provisioner_password, scram_iterations);
-        const auto broker_verifier = crypto::make_scram_verifier(broker_password, scram_iterations);
-        const auto root = database::connect(superuser(server, std::string(servers::maintenance_database)));
-        const auto made = servers::bootstrap_server(*root, provisioner_verifier, broker_verifier);
-        if (!made.made_provisioner)
-            servers::set_password(*root, servers::provisioner_role, provisioner_verifier);
-        if (!made.made_broker && !has_config)
-            servers::set_password(*root, servers::broker_role_login, broker_verifier);
-        servers::open_base(*root);
-        {
-            const auto inside = database::connect(superuser(server, std::string(servers::base_database)));
-            servers::harden_base(*inside);
-        }
-        servers::close_base(*root);
-        tell(server.name + " provisioner login", made.made_provisioner);
-        tell(server.name + " broker login", made.made_broker);
-        tell(server.name + " base database", made.made_base);
-
-        auto as_provisioner = endpoint_of(server, std::string(servers::maintenance_database));
-        as_provisioner.user = servers::provisioner_role;
-        as_provisioner.password = secret<std::string>(provisioner_password);
-        database::connect(as_provisioner);
-        std::map<std::string, secret<std::string>> current;
-        current.emplace("current", secret<std::string>(provisioner_password));
-        co_await setup_->put_kv(path, current, version);
-        wipe(provisioner_password);
-
+    // Afterwards the broker alone knows its password: the one that was kept is void, and forgotten.
+    task<void>
+    tell_broker(const provisioned_server_config& server, server_passwords& passwords, bool has_config)
+    {
+        const vault_client::config_name config(server.name);
         if (!has_config) {
-            const vault_client::config_name config(server.name);
             const auto terms = config_of(server);
-            const secret<std::string> password = secret<std::string>::take(std::move(broker_password));
-            co_await setup_->put_database_config(config, terms, password);
-            co_await setup_->rotate_root(config);
+            co_await setup_->put_database_config(config, terms, *passwords.broker());
         }
+        co_await setup_->rotate_root(config);
+        passwords.forget_broker();
+        co_await keep(server, passwords);
         tell(server.name + " broker database config", !has_config);
     }
 
@@ -279,31 +310,29 @@ private:
         return terms;
     }
 
-    // A probe lease logs in and is revoked while connected; then the registry row, and the preflight.
-    task<void> prove(const provisioned_server_config& server, const vault_client::kv_entry& passwords)
+    // The server's row in the registry, and its first preflight: with the provisioner's own rights, as all
+    // later ones.
+    task<void> prove(const provisioned_server_config& server)
     {
-        auto as_provisioner = endpoint_of(server, std::string(servers::maintenance_database));
-        as_provisioner.user = servers::provisioner_role;
-        as_provisioner.password = passwords.data.at("current").clone();
-        const auto maintenance = database::connect(as_provisioner);
-
-        const bool open = co_await probe_lease(server, *maintenance);
-        report_({server.name + " probe lease", "issued, logged in, cut by its revocation, gone"});
-
-        const auto budget = server.connection_budget != 0 ? std::int64_t{server.connection_budget}
-                                                          : servers::usable_connections(*maintenance) - 10;
-        servers::network_facts network;
-        network.plain_login_refused = servers::is_plain_login_refused(as_provisioner);
-        network.lease_network_open = open;
-        const auto findings = servers::run_preflight(*maintenance, network, server.accept, budget);
+        const auto provisioner = co_await open_provisioner();
+        servers::access by(*provisioner);
+        auto row = row_of(server);
+        const auto where = co_await by.provisioner(row);
+        const auto maintenance = database::connect(where);
+        if (row.connection_budget == 0)
+            row.connection_budget = servers::usable_connections(*maintenance) - 10;
+        const auto findings = co_await servers::examine(*maintenance, row, by, *provisioner, workers_);
+        co_await provisioner->revoke_self();
         for (const auto& one : findings) {
+            if (one.check == "revocation_cuts" && one.ok)
+                report_({server.name + " probe lease", "issued, cut by its revocation, gone"});
             if (one.ok) continue;
             report_(
                 {fmt::format("{} preflight {}", server.name, one.check),
                  fmt::format("{}{}; fix: {}", one.found, one.accepted ? " (accepted)" : "", one.fix)}
             );
         }
-        co_await store(server, *maintenance, findings, budget);
+        co_await store(row, findings, servers::version_text(maintenance->server_version()));
         if (servers::state_of(findings) != "active") {
             throw error(
                 error_kind::invalid,
@@ -311,41 +340,6 @@ private:
                 fmt::format("server {} takes no tenants until its findings are mended", server.name)
             );
         }
-    }
-
-    // True: the lease could log in from here, which is no router. The probe's own database and role come and
-    // go.
-    task<bool> probe_lease(const provisioned_server_config& server, database::session& maintenance)
-    {
-        servers::create_probe(maintenance);
-        const vault_client::broker_role role("rw_probe");
-        vault_client::role_terms terms;
-        terms.server = vault_client::config_name(server.name);
-        terms.creation_statements = servers::probe_creation_statements(maintenance.server_version());
-        terms.revocation_statements = servers::revocation_statements();
-        terms.default_ttl = std::chrono::minutes(5);
-        terms.max_ttl = std::chrono::minutes(5);
-
-        auto provisioner = co_await open_provisioner();
-        co_await provisioner->put_role(role, terms);
-        const auto lease = co_await provisioner->issue(role, vault_client::write_index());
-        auto as_lease = endpoint_of(server, std::string(servers::probe_database));
-        as_lease.user = lease.username;
-        as_lease.password = lease.password.clone();
-        const auto session = database::connect(as_lease);
-        co_await provisioner->revoke(lease.id, vault_client::completion::done);
-        const bool cut = servers::is_probe_over(maintenance, *session, lease.username);
-        co_await provisioner->delete_role(role);
-        servers::drop_probe(maintenance);
-        co_await provisioner->revoke_self();
-        if (!cut) {
-            throw error(
-                error_kind::conflict,
-                "bootstrap_differs",
-                fmt::format("server {}: a revoked probe lease was still alive", server.name)
-            );
-        }
-        co_return true;
     }
 
     // The provisioner as operations will use it: its own login, its own rights.
@@ -368,16 +362,8 @@ private:
         co_return broker;
     }
 
-    task<void> store(
-        const provisioned_server_config& server,
-        database::session& maintenance,
-        const std::vector<servers::finding>& findings,
-        std::int64_t budget
-    )
+    static registry::server row_of(const provisioned_server_config& server)
     {
-        const auto where = registry::endpoint_of(values_.registry, values_.registry.control_plane);
-        database::pool pool(where.clone(), 1, 8);
-        registry::servers rows(pool);
         registry::server row;
         row.id = server_id::random();
         row.name = server.name;
@@ -386,16 +372,22 @@ private:
         row.region = server.region;
         row.jurisdiction = server.jurisdiction;
         row.broker_config = server.name;
-        row.connection_budget = budget;
+        row.connection_budget = server.connection_budget;
         row.accepted = server.accept;
-        auto who = operator_of_this_machine();
+        return row;
+    }
+
+    task<void>
+    store(const registry::server& row, const std::vector<servers::finding>& findings, std::string version)
+    {
+        const auto where = registry::endpoint_of(values_.registry, values_.registry.control_plane);
+        database::pool pool(where.clone(), 1, 8);
+        registry::servers rows(pool);
+        const auto who = operator_of_this_machine();
         const auto id = co_await rows.upsert(who, row);
-        const auto version = maintenance.server_version();
-        auto text = fmt::format("{}.{}", version / 10000, version % 10000);
-        co_await rows.store_preflight(
-            who, id, servers::to_json(findings), std::move(text), servers::state_of(findings)
-        );
-        report_({server.name + " registry row", servers::state_of(findings)});
+        const auto state = servers::state_of(findings);
+        co_await rows.store_preflight(who, id, servers::to_json(findings), std::move(version), state);
+        report_({row.name + " registry row", state});
     }
 
     const config& values_;
@@ -403,6 +395,7 @@ private:
     std::function<void(const bootstrap_event&)> report_;
     std::unique_ptr<broker_setup> setup_;
     vault_client::broker_mounts mounts_;
+    worker_pool workers_{"bootstrap", 1, 8};
 };
 
 }  // namespace

@@ -72,7 +72,7 @@ public:
 
     void version(int server_version)
     {
-        const auto text = fmt::format("{}.{}", server_version / 10000, server_version % 10000);
+        const auto text = version_text(server_version);
         add("version", server_version >= 150000, weight::refuse, text, "15 or newer", "upgrade the server");
         add("createrole_is_superuser",
             server_version >= 160000,
@@ -144,6 +144,11 @@ std::int64_t usable(checks& of)
 
 }  // namespace
 
+std::string version_text(int server_version)
+{
+    return fmt::format("{}.{}", server_version / 10000, server_version % 10000);
+}
+
 std::int64_t usable_connections(database::session& maintenance)
 {
     std::int64_t found = 0;
@@ -157,7 +162,7 @@ std::int64_t usable_connections(database::session& maintenance)
 
 std::vector<finding> run_preflight(
     database::session& maintenance,
-    const network_facts& network,
+    const tried_facts& tried,
     const std::vector<std::string>& accepted,
     std::int64_t connection_budget
 )
@@ -170,9 +175,9 @@ std::vector<finding> run_preflight(
         of.writable();
         of.add(
             "plain_login_refused",
-            network.plain_login_refused,
+            tried.plain_login_refused,
             weight::refuse,
-            network.plain_login_refused ? "refused" : "let in",
+            tried.plain_login_refused ? "refused" : "let in",
             "a login without TLS is refused",
             "only hostssl lines in pg_hba.conf"
         );
@@ -193,6 +198,30 @@ std::vector<finding> run_preflight(
             weight::refuse,
             "REVOKE CONNECT, TEMPORARY ON DATABASE … FROM PUBLIC for each"
         );
+        of.add(
+            "leasehold_base",
+            tried.base_closed,
+            weight::refuse,
+            tried.base_closed ? "closed" : "PUBLIC has rights in its schema public",
+            "schema public closed to PUBLIC",
+            "repeat provision-bootstrap for this server"
+        );
+        of.add(
+            "large_objects_open",
+            tried.large_objects_closed,
+            weight::accept,
+            tried.large_objects_closed ? "closed" : "PUBLIC makes large objects in leasehold_base",
+            "lo_create, lo_creat and lo_from_bytea not executable by PUBLIC",
+            "repeat provision-bootstrap for this server, or accept it"
+        );
+        of.add(
+            "revocation_cuts",
+            tried.revocation_cuts,
+            weight::refuse,
+            tried.revocation_cuts ? "cut" : "a revoked probe lease was still alive",
+            "the session ends and its role is gone",
+            "look for what holds lease logins on this server"
+        );
         of.none(
             "untrusted_languages",
             untrusted_languages,
@@ -210,9 +239,9 @@ std::vector<finding> run_preflight(
         );
         of.add(
             "lease_network_open",
-            !network.lease_network_open,
+            !tried.lease_network_open,
             weight::accept,
-            network.lease_network_open ? "a lease logs in from a place that is no router" : "closed",
+            tried.lease_network_open ? "a lease logs in from a place that is no router" : "closed",
             "closed",
             "let only routers reach the server, or ask for client certificates; else accept it"
         );

@@ -30,17 +30,20 @@ struct finding
     bool accepted = false;
 };
 
-// Facts that the catalog does not show, found out by whoever calls.
-struct network_facts
+// Facts that the catalog of the maintenance database does not show: examine() finds them out.
+struct tried_facts
 {
-    bool plain_login_refused = true;  // a login without TLS
-    bool lease_network_open = true;   // a lease could log in from a place that is no router
+    bool plain_login_refused = true;   // a login without TLS
+    bool lease_network_open = true;    // a lease could log in from a place that is no router
+    bool revocation_cuts = true;       // the probe lease's session ended with its revocation, and its role
+    bool base_closed = true;           // PUBLIC has nothing in `public` of leasehold_base
+    bool large_objects_closed = true;  // nor makes large objects there
 };
 
 // All checks, over the provisioner's session in the maintenance database. Blocking.
 std::vector<finding> run_preflight(
     database::session& maintenance,
-    const network_facts& network,
+    const tried_facts& tried,
     const std::vector<std::string>& accepted,
     std::int64_t connection_budget
 );
@@ -48,6 +51,8 @@ std::vector<finding> run_preflight(
 // active, or offline where a refusing finding stands.
 std::string state_of(const std::vector<finding>& findings);
 nlohmann::json to_json(const std::vector<finding>& findings);
+
+std::string version_text(int server_version);  // 15.18
 
 // What a server can lend: max_connections less what it reserves.
 std::int64_t usable_connections(database::session& maintenance);

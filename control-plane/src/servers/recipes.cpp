@@ -40,8 +40,8 @@ std::string advisory_functions()
     return list;
 }
 
-constexpr std::string_view large_object_functions =
-    "pg_catalog.lo_create(oid), pg_catalog.lo_creat(int), pg_catalog.lo_from_bytea(oid, bytea)";
+const std::vector<std::string> large_object_functions{
+    "pg_catalog.lo_create(oid)", "pg_catalog.lo_creat(int)", "pg_catalog.lo_from_bytea(oid, bytea)"};
 
 constexpr query find_role{"role_find", "select oid, rolcanlogin from pg_catalog.pg_roles where rolname = $1"};
 
@@ -80,6 +80,22 @@ constexpr query look_for_sessions{"sessions_to_cut", R"(
     select l.pid from pg_catalog.pg_locks l
      where l.locktype = 'object' and l.classid = 'pg_catalog.pg_database'::pg_catalog.regclass and l.objid = $1::oid
        and l.pid <> pg_catalog.pg_backend_pid() and not exists (select from pg_catalog.pg_stat_activity a where a.pid = l.pid))"};
+
+// A lock of the maintenance database, which no tenant enters.
+constexpr query lock_template{"template_lock", R"(
+    select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) as mine)"};
+
+// Held by the session: whoever probes the same server meanwhile waits for its lock_timeout.
+constexpr query lock_probe{
+    "probe_lock", "select pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended('leasehold_probe', 0))"};
+
+// Rights of the database that this session is in, which came with leasehold_base.
+constexpr query hardening_here{"hardening_here", R"(
+    select not exists (select from pg_catalog.pg_namespace n,
+                              pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
+                        where n.nspname = 'public' and a.grantee = 0) as schema_closed,
+           not exists (select from pg_catalog.unnest($1::pg_catalog.regprocedure[]) f
+                        where pg_catalog.has_function_privilege('public', f, 'EXECUTE')) as large_objects_closed)"};
 
 constexpr query terminate{"session_terminate", "select pg_catalog.pg_terminate_backend($1::int)"};
 
@@ -250,78 +266,114 @@ void terminate_each(session& maintenance, const std::vector<database::row>& pids
 
 }  // namespace
 
-bootstrap_facts bootstrap_server(
-    session& superuser, const std::string& provisioner_verifier, const std::string& broker_verifier
+namespace {
+
+std::string literal(std::string_view text)
+{
+    std::string quoted = "'";
+    for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+    return quoted + "'";
+}
+
+std::string bootstrap_roles(const bootstrap_verifiers& with)
+{
+    std::string script;
+    for (const auto role : {provisioner_role, broker_role_login, template_owner_role}) {
+        script += fmt::format(
+            "do $$ begin if not exists (select from pg_catalog.pg_roles where rolname = '{0}') then\n"
+            "  create role {0}; end if; end $$;\n",
+            role
+        );
+    }
+    script += fmt::format(
+        "alter role leasehold_provisioner login createdb createrole connection limit 16 password {};\n"
+        "alter role leasehold_broker login createrole connection limit 8{};\n",
+        literal(with.provisioner),
+        with.broker ? " password " + literal(*with.broker) : ""
+    );
+    script += R"(grant pg_signal_backend to leasehold_provisioner, leasehold_broker;
+alter role leasehold_provisioner set search_path = pg_catalog, pg_temp;
+alter role leasehold_broker set search_path = pg_catalog, pg_temp;
+grant leasehold_template_owner to leasehold_provisioner;
+)";
+    return script;
+}
+
+constexpr std::string_view create_base = "create database leasehold_base owner leasehold_provisioner "
+                                         "template template0 encoding 'UTF8' strategy wal_log";
+
+constexpr std::string_view close_to_public =
+    R"(revoke connect, temporary on database postgres, template1, leasehold_base from public;
+grant connect on database postgres to leasehold_provisioner, leasehold_broker;
+)";
+
+std::string harden_base()
+{
+    return fmt::format(
+        R"(revoke all on schema public from public;
+revoke execute on function {0} from public;
+grant execute on function {0} to leasehold_provisioner with grant option;
+revoke execute on function {1} from public;
+grant execute on function {1} to leasehold_provisioner with grant option;
+)",
+        fmt::join(large_object_functions, ", "),
+        advisory_functions()
+    );
+}
+
+constexpr std::string_view open_base = "alter database leasehold_base allow_connections true";
+constexpr std::string_view close_base = "alter database leasehold_base allow_connections false";
+
+void run_script(session& at, const std::string& script)
+{
+    at.in_transaction([&](transaction& tx) { tx.run_script(script); });
+}
+
+}  // namespace
+
+void bootstrap_server(
+    session& superuser,
+    const bootstrap_verifiers& with,
+    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database
 )
 {
-    bootstrap_facts made;
-    superuser.in_transaction([&](transaction& tx) {
-        if (!role_exists(tx, provisioner_role)) {
-            tx.run_script(
-                "create role leasehold_provisioner login createdb createrole connection limit 16 password " +
-                tx.quote_literal(provisioner_verifier)
-            );
-            made.made_provisioner = true;
-        }
-        if (!role_exists(tx, broker_role_login)) {
-            tx.run_script(
-                "create role leasehold_broker login createrole connection limit 8 password " +
-                tx.quote_literal(broker_verifier)
-            );
-            made.made_broker = true;
-        }
-        tx.run_script(R"(
-            grant pg_signal_backend to leasehold_provisioner, leasehold_broker;
-            alter role leasehold_provisioner set search_path = pg_catalog, pg_temp;
-            alter role leasehold_broker set search_path = pg_catalog, pg_temp)");
-        create_role(tx, template_owner_role, "nologin");
-        tx.run_script("grant leasehold_template_owner to leasehold_provisioner");
-    });
-    const auto base = look(superuser, [](transaction& tx) { return look_at(tx, base_database); });
-    if (!base.exists) {
-        superuser.run_plain("create database leasehold_base owner leasehold_provisioner template template0 "
-                            "encoding 'UTF8' strategy wal_log");
-        made.made_base = true;
-    }
-    superuser.in_transaction([&](transaction& tx) {
-        tx.run_script(R"(
-            revoke connect, temporary on database postgres, template1, leasehold_base from public;
-            grant connect on database postgres to leasehold_provisioner, leasehold_broker)");
-    });
-    return made;
+    run_script(superuser, bootstrap_roles(with));
+    if (!database_exists(superuser, std::string(base_database))) superuser.run_plain(create_base);
+    run_script(superuser, std::string(close_to_public));
+    superuser.run_plain(open_base);
+    run_script(*open_database(std::string(base_database)), harden_base());
+    superuser.run_plain(close_base);
 }
 
-void open_base(session& superuser)
+std::string bootstrap_script(const bootstrap_verifiers& with)
 {
-    superuser.run_plain("alter database leasehold_base allow_connections true");
+    return fmt::format(
+        R"(-- Prepares this PostgreSQL server for Leasehold: two logins, the base database, PUBLIC closed.
+-- Run it once as superuser: psql -X -d postgres -f THIS_FILE. Safe to repeat. Of passwords it has verifiers alone.
+\set ON_ERROR_STOP on
+begin;
+{}commit;
+select {} where not exists (select from pg_catalog.pg_database where datname = 'leasehold_base') \gexec
+{}{};
+\connect leasehold_base
+begin;
+{}commit;
+\connect postgres
+{};
+)",
+        bootstrap_roles(with),
+        literal(create_base),
+        close_to_public,
+        open_base,
+        harden_base(),
+        close_base
+    );
 }
 
-void close_base(session& superuser)
+bool is_base_closed(session& maintenance)
 {
-    superuser.run_plain("alter database leasehold_base allow_connections false");
-}
-
-void harden_base(session& superuser_inside)
-{
-    superuser_inside.in_transaction([&](transaction& tx) {
-        tx.run_script(fmt::format(
-            R"(
-            revoke all on schema public from public;
-            revoke execute on function {0} from public;
-            grant execute on function {0} to leasehold_provisioner with grant option;
-            revoke execute on function {1} from public;
-            grant execute on function {1} to leasehold_provisioner with grant option)",
-            large_object_functions,
-            advisory_functions()
-        ));
-    });
-}
-
-void set_password(session& superuser_or_self, std::string_view role, const std::string& verifier)
-{
-    superuser_or_self.in_transaction([&](transaction& tx) {
-        tx.run_script("alter role " + tx.quote_identifier(role) + " password " + tx.quote_literal(verifier));
-    });
+    const auto base = look(maintenance, [](transaction& tx) { return look_at(tx, base_database); });
+    return base.exists && !base.open;
 }
 
 database_state look_at_template(session& maintenance, const std::string& name)
@@ -329,6 +381,13 @@ database_state look_at_template(session& maintenance, const std::string& name)
     const auto seen = look(maintenance, [&](transaction& tx) { return look_at(tx, name); });
     if (!seen.exists) return database_state::absent;
     return seen.is_template && !seen.open ? database_state::ready : database_state::unfinished;
+}
+
+bool claim_template(session& maintenance, const std::string& name)
+{
+    return look(maintenance, [&](transaction& tx) {
+        return tx.get_one(lock_template, name).get<bool>("mine");
+    });
 }
 
 void create_template_database(session& maintenance, const std::string& name)
@@ -719,26 +778,38 @@ void end_sessions_of(session& maintenance, const std::string& role)
                    }));
 }
 
-std::vector<std::string> names_in(session& maintenance, const query& what, const std::string& with)
+std::vector<std::string> names_in(session& maintenance, const query& what, const database::params& with = {})
 {
     return look(maintenance, [&](transaction& tx) {
         std::vector<std::string> names;
-        for (const auto& row : tx.find_all(what, with)) names.push_back(row.get<std::string>("name"));
+        for (const auto& row : tx.query_rows(what, with)) names.push_back(row.get<std::string>("name"));
         return names;
     });
+}
+
+// Closed, cut and dropped, whatever holds it. The broker may drop it in between, which is as good.
+void remove_login(session& maintenance, const std::string& role, const open_inside& open_database)
+{
+    try {
+        end_sessions_of(maintenance, role);  // first: one of them may hold the role
+        maintenance.in_transaction([&](transaction& tx) {
+            const auto found = tx.find_one(find_role, role);
+            if (found && found->get<bool>("rolcanlogin"))
+                tx.run_script("alter role " + tx.quote_identifier(role) + " nologin password null");
+        });
+        end_sessions_of(maintenance, role);
+        drop_role(maintenance, role, open_database);
+    } catch (const database::sql_error&) {
+        if (login_exists(maintenance, role)) throw;
+    }
 }
 
 }  // namespace
 
 void drop_lease_logins(session& maintenance, const std::string& tid, const open_inside& open_database)
 {
-    for (const auto& role : names_in(maintenance, tenant_logins, tid)) {
-        maintenance.in_transaction([&](transaction& tx) {
-            tx.run_script("alter role " + tx.quote_identifier(role) + " nologin password null");
-        });
-        end_sessions_of(maintenance, role);
-        drop_role(maintenance, role, open_database);
-    }
+    for (const auto& role : names_in(maintenance, tenant_logins, {tid}))
+        remove_login(maintenance, role, open_database);
 }
 
 void drop_placement_roles(
@@ -750,11 +821,12 @@ void drop_placement_roles(
 
 std::vector<std::string> roles_left(session& maintenance, const std::string& tid)
 {
-    return names_in(maintenance, tenant_roles, tid);
+    return names_in(maintenance, tenant_roles, {tid});
 }
 
 void create_probe(session& maintenance)
 {
+    look(maintenance, [](transaction& tx) { return tx.find_all(lock_probe).size(); });
     drop_probe(maintenance);
     const int version = maintenance.server_version();
     maintenance.in_transaction([&](transaction& tx) {
@@ -786,15 +858,17 @@ std::vector<std::string> probe_creation_statements(int server_version)
     return statements;
 }
 
-bool is_probe_over(session& maintenance, session& lease, const std::string& username)
+hardening look_at_hardening(session& inside)
 {
-    bool alive = true;
-    try {
-        lease.in_transaction([](transaction& tx) { tx.run_script("select 1"); });
-    } catch (const error&) {
-        alive = false;
-    }
-    return !alive && !look(maintenance, [&](transaction& tx) { return role_exists(tx, username); });
+    return look(inside, [](transaction& tx) {
+        const auto seen = tx.get_one(hardening_here, database::to_array(large_object_functions));
+        return hardening{seen.get<bool>("schema_closed"), seen.get<bool>("large_objects_closed")};
+    });
+}
+
+bool login_exists(session& maintenance, const std::string& name)
+{
+    return look(maintenance, [&](transaction& tx) { return role_exists(tx, name); });
 }
 
 void drop_probe(session& maintenance)
@@ -806,34 +880,19 @@ void drop_probe(session& maintenance)
 sweep_counts sweep(session& maintenance, const open_inside& open_database, std::chrono::seconds expired_for)
 {
     sweep_counts counts;
-    const auto expired = look(maintenance, [&](transaction& tx) {
-        std::vector<std::string> names;
-        for (const auto& row : tx.find_all(expired_logins, expired_for.count()))
-            names.push_back(row.get<std::string>("name"));
-        return names;
-    });
-    const auto closed = look(maintenance, [](transaction& tx) {
-        std::vector<std::string> names;
-        for (const auto& row : tx.find_all(closed_logins)) names.push_back(row.get<std::string>("name"));
-        return names;
-    });
+    const auto expired = names_in(maintenance, expired_logins, {expired_for.count()});
+    const auto closed = names_in(maintenance, closed_logins);
 
     const auto drop_one = [&](const std::string& role, int& count) {
         try {
-            end_sessions_of(maintenance, role);
-            drop_role(maintenance, role, open_database);
+            remove_login(maintenance, role, open_database);
             ++count;
         } catch (const database::sql_error& blocked) {
             if (blocked.sqlstate() != "55P03" && blocked.sqlstate() != "2BP01") throw;
             counts.still_blocked.push_back(role);
         }
     };
-    for (const auto& role : expired) {
-        maintenance.in_transaction([&](transaction& tx) {
-            tx.run_script("alter role " + tx.quote_identifier(role) + " nologin password null");
-        });
-        drop_one(role, counts.expired_dropped);
-    }
+    for (const auto& role : expired) drop_one(role, counts.expired_dropped);
     for (const auto& role : closed) drop_one(role, counts.blocked_dropped);
 
     const auto roleless = look(maintenance, [](transaction& tx) { return tx.find_all(roleless_sessions); });

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,21 +21,20 @@ namespace leasehold::control_plane::servers {
 using database::session;
 
 // Once per server, by a superuser: provisioner and broker logins, template owner, the hardened base database,
-// PUBLIC closed. Passwords are SCRAM verifiers: the clear text never reaches PostgreSQL.
-struct bootstrap_facts
+// PUBLIC closed. Passwords are SCRAM verifiers: the clear text never reaches PostgreSQL. Nothing is looked
+// at: is_base_closed() says whether it ran to its end, the preflight whether it is right.
+struct bootstrap_verifiers
 {
-    bool made_provisioner = false;
-    bool made_broker = false;
-    bool made_base = false;
+    std::string provisioner;
+    std::optional<std::string> broker;  // absent: the broker has changed its own
 };
-bootstrap_facts bootstrap_server(
-    session& superuser, const std::string& provisioner_verifier, const std::string& broker_verifier
+void bootstrap_server(
+    session& superuser,
+    const bootstrap_verifiers& with,
+    const std::function<std::unique_ptr<session>(const std::string& database)>& open_database
 );
-// Inside leasehold_base, which is open while this runs.
-void harden_base(session& superuser_inside);
-void open_base(session& superuser);
-void close_base(session& superuser);
-void set_password(session& superuser_or_self, std::string_view role, const std::string& verifier);
+std::string bootstrap_script(const bootstrap_verifiers& with);  // the same, for psql
+bool is_base_closed(session& maintenance);
 
 // Templates.
 enum class database_state
@@ -44,6 +44,9 @@ enum class database_state
     unfinished
 };
 database_state look_at_template(session& maintenance, const std::string& name);
+// True for the one session that may build it, until that session ends: a builder that was killed holds up
+// nobody.
+bool claim_template(session& maintenance, const std::string& name);
 void create_template_database(session& maintenance, const std::string& name);  // open, public closed
 void prepare_template(session& inside);                                        // rights of the template owner
 void finish_template(session& maintenance, const std::string& name);
@@ -107,13 +110,21 @@ void drop_placement_roles(
 );
 std::vector<std::string> roles_left(session& maintenance, const std::string& tid);
 
-// Bootstrap's proof: a database and a login chain of its own that come and go.
+// A preflight's proof: a copy of leasehold_base and a login chain of its own that come and go. One at a time
+// per server; a probe that was killed is dropped by the next.
 inline constexpr std::string_view probe_database = "leasehold_probe";
-void create_probe(session& maintenance);
+void create_probe(session& maintenance);  // timeout database_timeout while another session probes
 std::vector<std::string> probe_creation_statements(int server_version);
-// The lease's session has ended and its role is gone.
-bool is_probe_over(session& maintenance, session& lease, const std::string& username);
 void drop_probe(session& maintenance);
+bool login_exists(session& maintenance, const std::string& name);
+
+// What leasehold_base gives to its copies, looked up in one of them.
+struct hardening
+{
+    bool schema_closed = false;         // PUBLIC has nothing in schema public
+    bool large_objects_closed = false;  // PUBLIC makes none
+};
+hardening look_at_hardening(session& inside);
 
 // What the sweeper finds and ends: lease logins past their end, NOLOGIN ones, sessions without role.
 struct sweep_counts

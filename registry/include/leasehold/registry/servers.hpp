@@ -1,5 +1,6 @@
 #pragma once
 
+#include <leasehold/base/clock.hpp>
 #include <leasehold/base/ids.hpp>
 #include <leasehold/base/task.hpp>
 #include <leasehold/database/pool.hpp>
@@ -30,6 +31,7 @@ struct server
     std::string state = "offline";
     std::string version;
     nlohmann::json preflight = nlohmann::json::object();
+    std::optional<wall_time> preflight_at;
     std::int64_t tenants = 0;  // placements on it
 };
 
@@ -43,20 +45,13 @@ public:
     // By name: inserts, or updates what bootstrap decides (addresses, ca, region, jurisdiction, budget,
     // accepted). Audited.
     task<server_id> upsert(principal who, server what);
+    // `state` is active or offline; a server that is full or draining only becomes offline by it.
     task<void> store_preflight(
         principal who, server_id id, nlohmann::json findings, std::string version, std::string state
     );
 
-    // Templates: one builder per server and checksum. `claim_template` is true when the caller is to build it
-    // now.
-    struct template_row
-    {
-        std::string database;
-        std::string state;  // building, ready, retired
-    };
-    task<std::optional<template_row>> find_template(server_id id, std::string checksum);
-    task<bool> claim_template(server_id id, std::string checksum, std::string database, std::string owner);
-    task<void> template_ready(server_id id, std::string checksum);
+    // Writes down that this server has a template of the chain; it was looked at.
+    task<void> template_ready(server_id id, std::string checksum, std::string database);
 
 private:
     database::pool& pool_;
