@@ -141,14 +141,19 @@ secret<std::string> load_secret_line(const std::filesystem::path& path)
     return secret<std::string>(line);
 }
 
-void store_file(const std::filesystem::path& path, std::string_view content)
+namespace {
+
+// Writes a file beside `path` (0600), and lets `put` give it that name: what stands there is whole from its
+// first instant.
+template <class Put>
+void write_beside(const std::filesystem::path& path, std::string_view content, const Put& put)
 {
     std::string temporary = path.string() + ".XXXXXX";
     const descriptor opened(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
     if (!opened) fail(path, "create", errno);
     try {
         write_all(opened, content, path);
-        if (::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "rename", errno);
+        put(temporary.c_str());
     } catch (...) {
         ::unlink(temporary.c_str());
         throw;
@@ -156,20 +161,24 @@ void store_file(const std::filesystem::path& path, std::string_view content)
     sync_folder_of(path);
 }
 
+}  // namespace
+
+void store_file(const std::filesystem::path& path, std::string_view content)
+{
+    write_beside(path, content, [&](const char* temporary) {
+        if (::rename(temporary, path.c_str()) != 0) fail(path, "rename", errno);
+    });
+}
+
 void create_secret_file(const std::filesystem::path& path, std::string_view content)
 {
-    const descriptor opened(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!opened && errno == EEXIST) {
-        throw error(error_kind::conflict, "file_exists", path.string() + " exists already");
-    }
-    if (!opened) fail(path, "create", errno);
-    try {
-        write_all(opened, content, path);
-    } catch (...) {
-        ::unlink(path.c_str());  // half a secret is of no use to anybody
-        throw;
-    }
-    sync_folder_of(path);
+    write_beside(path, content, [&](const char* temporary) {
+        if (::link(temporary, path.c_str()) != 0) {
+            if (errno != EEXIST) fail(path, "link", errno);
+            throw error(error_kind::conflict, "file_exists", path.string() + " exists already");
+        }
+        ::unlink(temporary);
+    });
 }
 
 }  // namespace leasehold

@@ -20,7 +20,8 @@ secret<std::string> load_secret_file(const std::filesystem::path& path);  // all
 // 0600, by temporary file, fsync, rename, fsync of the folder: after a crash the old or the new content,
 // never half.
 void store_file(const std::filesystem::path& path, std::string_view content);
-// 0600, O_CREAT|O_EXCL|O_NOFOLLOW, fsync of file and folder. Errors: conflict "file_exists".
+// The same where nothing stands yet, not even a link: nobody ever reads half of it. Errors: conflict
+// "file_exists".
 void create_secret_file(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace leasehold
