@@ -71,8 +71,10 @@ void serving::start_control_plane(bool development)
     settings.version = LEASEHOLD_VERSION;
     settings.development = development;
     settings.router = router_for_control_plane();
-    // The router's certificate comes from the same authority as the registry's.
-    if (values_.router.tls.is_set()) settings.router_ca_file = values_.registry.ca_file.string();
+    if (values_.router.tls.is_set() || !values_.control_plane.router_ca_file.empty()) {
+        const auto& own = values_.control_plane.router_ca_file;
+        settings.router_ca_file = (own.empty() ? values_.registry.ca_file : own).string();
+    }
     control_plane_ = std::make_unique<control_plane::control_plane>(values_, keys_, std::move(settings));
     control_plane_->start();
 }

@@ -366,6 +366,11 @@ void add_control_plane(rows& to)
             "where tenant data is read; empty: the router of this process")
     );
     to.push_back(
+        key("control_plane.router_ca_file",
+            LEASEHOLD_AT(control_plane.router_ca_file),
+            "of the router's certificate; empty: registry.ca_file")
+    );
+    to.push_back(
         key("control_plane.bootstrap.key_file",
             LEASEHOLD_AT(control_plane.bootstrap.key_file),
             "the first owner's key is written here, once")
@@ -507,6 +512,12 @@ void add_rest(rows& to)
     );
     to.push_back(live_key(
         "limits.tenant.max_connections", LEASEHOLD_AT(limits.tenant.max_connections), "", between(1, 100000)
+    ));
+    to.push_back(live_key(
+        "limits.tenant.max_clients",
+        LEASEHOLD_AT(limits.tenant.max_clients),
+        "of one router; 0: none",
+        between(0, 100000)
     ));
     to.push_back(
         live_key("limits.tenant.max_keys", LEASEHOLD_AT(limits.tenant.max_keys), "", between(1, 100000))

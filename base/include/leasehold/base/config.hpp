@@ -153,6 +153,7 @@ struct control_plane_config
     std::string public_url = "http://127.0.0.1:7600";
     tls_files tls;
     std::optional<address> router_address;  // where tenant data is read; empty: the router of this process
+    path router_ca_file;                    // of the router's certificate; empty: registry.ca_file
     struct bootstrap_settings
     {
         path key_file = "/var/lib/leasehold/bootstrap-key";
@@ -257,6 +258,7 @@ struct limits_config
     {
         int max_hosts = 1000;
         int max_connections = 50;
+        int max_clients = 1000;  // of one router
         int max_keys = 100;
         int max_tokens = 100;
     } tenant;
