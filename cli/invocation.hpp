@@ -23,7 +23,8 @@ struct invocation
     std::string key;  // env:NAME or file:PATH
     std::string ca_file;
     std::string tenant;
-    std::chrono::milliseconds timeout{30000};  // of one request
+    std::chrono::milliseconds timeout{30000};                   // of one request
+    std::chrono::milliseconds patience{std::chrono::hours(1)};  // of a command that waits for an operation
 
     bool json = false;
     bool quiet = false;

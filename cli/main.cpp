@@ -174,8 +174,8 @@ void declare_globals(CLI::App& app, invocation& how)
         ->group("Commands over HTTP");
     app.add_option_function<std::string>(
            "--timeout",
-           [&how](const std::string& text) { how.timeout = to_duration("--timeout", text); },
-           "longest time for one request (default: 30s)"
+           [&how](const std::string& text) { how.timeout = how.patience = to_duration("--timeout", text); },
+           "longest time for one request (default: 30s) and for an operation that is waited for (default: 1h)"
     )
         ->group("Commands over HTTP");
     app.add_flag("--json", how.json, "the API's JSON on stdout, errors as problem documents");

@@ -129,6 +129,7 @@ json look_again(api& at, const invocation& how, const std::string& id)
 int watch_operation(api& at, const invocation& how, json operation)
 {
     std::signal(SIGINT, &interrupt);
+    const auto until = std::chrono::steady_clock::now() + how.patience;
     const auto id = operation.at("id").get<std::string>();
     note(how, fmt::format("operation {} {}", id, operation.value("kind", "")));
     step_teller teller(how);
@@ -143,6 +144,14 @@ int watch_operation(api& at, const invocation& how, json operation)
         if (interrupted) {
             note(how, fmt::format("interrupted; the operation goes on: leasehold operation watch {}", id));
             return interrupted_exit;
+        }
+        if (std::chrono::steady_clock::now() > until) {
+            const auto waits = cell(operation, "waiting_for");
+            throw error(
+                error_kind::timeout,
+                "operation_unfinished",
+                fmt::format("operation {} goes on{}", id, waits.empty() ? "" : "; it waits for " + waits)
+            );
         }
         std::this_thread::sleep_for(poll_interval);
         operation = look_again(at, how, id);

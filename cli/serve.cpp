@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace leasehold::cli {
 namespace {
@@ -45,26 +46,48 @@ allowed_tenancy(const config& values, serve_role role, bool development, const l
     return tenancy(multi_tenant{require_license(values, development, known)});
 }
 
-// What SIGHUP can change without a restart: certificates and the log. The rest is named.
-void reload(const invocation& how, loaded_config& running, serving& parts)
+// Keys that a running process takes over. Of the others marked so in the reference, the router's wait for a
+// restart; certificates, the license and files that are read at each use need no new value.
+bool is_taken(std::string_view key)
+{
+    constexpr std::array taken{
+        "log.",
+        "multitenancy.reserved_slugs",
+        "multitenancy.delete_grace",
+        "agents.token.",
+        "agents.heartbeat.",
+        "agents.max_offline",
+        "limits.tenant.max_hosts",
+        "limits.tenant.max_keys",
+        "limits.tenant.max_tokens"};
+    return std::any_of(taken.begin(), taken.end(), [&](std::string_view one) {
+        return key.rfind(one, 0) == 0;
+    });
+}
+
+// SIGHUP. `running`: the values in use. What needs a restart is named.
+void reload(const invocation& how, std::vector<config_value>& running, serving& parts)
 {
     const auto failed_gauge =
         process_metrics().make_gauge("leasehold_config_reload_failed", "1 while the last reload was refused");
     try {
         auto fresh = load_local_config(how);
         refuse(check_files(fresh.values));
-        parts.reload_tls();
+        parts.reload(fresh.values);
         configure_log(fresh.values.log);
-        std::map<std::string, std::string> before;
-        for (const auto& one : effective_values(running)) before[one.key] = one.value;
-        std::string applied = "certificates";
+        std::string applied = "certificates, license";
         std::string restart_needed;
+        auto now = running.begin();
         for (const auto& one : effective_values(fresh)) {
-            if (before[one.key] == one.value) continue;
-            auto& list = one.key.rfind("log.", 0) == 0 ? applied : restart_needed;
-            list += (list.empty() ? "" : ", ") + one.key;
+            auto& in_use = *now++;
+            if (in_use.value == one.value) continue;
+            if (is_taken(one.key)) {
+                applied += ", " + one.key;
+                in_use = one;
+            } else {
+                restart_needed += (restart_needed.empty() ? "" : ", ") + one.key;
+            }
         }
-        running.values.log = fresh.values.log;
         failed_gauge.set(0);
         log::info("config.reloaded", {{"applied", applied}, {"restart_needed", restart_needed}});
     } catch (const std::exception& failed) {
@@ -77,7 +100,7 @@ int serve(const invocation& how, const std::string& role_text)
 {
     const auto role = parse_role(role_text);
     const stop_signals signals;
-    auto loaded = load_local_config(how);
+    const auto loaded = load_local_config(how);
     const auto& values = loaded.values;
     configure_log(values.log);
 
@@ -102,8 +125,9 @@ int serve(const invocation& how, const std::string& role_text)
          {"role", role_text},
          {"mode", values.multitenancy.enabled ? "multi-tenant" : "single-tenant"}}
     );
+    auto running = effective_values(loaded);
     int got = signals.next();
-    for (; got == SIGHUP; got = signals.next()) reload(how, loaded, parts);
+    for (; got == SIGHUP; got = signals.next()) reload(how, running, parts);
     log::info("serve.stopping", {{"signal", got}});
     signals.let_through();
     parts.drain();

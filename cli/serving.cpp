@@ -99,11 +99,11 @@ void serving::drain()
     probes_->drain(probe_patience);
 }
 
-void serving::reload_tls()
+void serving::reload(const config& fresh)
 {
-    if (control_plane_) control_plane_->reload_tls();
     if (router_) router_->reload_tls();
-    if (gateway_) gateway_->reload_tls();
+    if (control_plane_) control_plane_->reload(fresh);
+    if (gateway_) gateway_->reload(fresh);
 }
 
 }  // namespace leasehold::cli

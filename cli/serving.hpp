@@ -45,8 +45,9 @@ public:
     // Readiness 503; the API's requests and operations, then the agents', then sessions; leases and rows
     // given back.
     void drain();
-    // Reads every certificate and key again. Errors: invalid tls_files_unusable; the old ones stay.
-    void reload_tls();
+    // Reads every certificate and key again, and takes from `fresh` what needs no restart. Errors: invalid
+    // tls_files_unusable; the old ones stay.
+    void reload(const config& fresh);
 
 private:
     void start_router(tenancy how, bool development);

@@ -97,7 +97,7 @@ struct control_plane::impl
           )
         , workers("operations", all.control_plane.operations.workers + 4, 256)
         , data(settings.router, settings.router_ca_file, keys, workers)
-        , license(installation, all, settings.development, *settings.clock)
+        , license(installation, values, settings.development, *settings.clock)
         , chain(migrations::tenant_chain_of(all.migrations))
     {
         if (all.multitenancy.enabled) make_fleet();
@@ -221,7 +221,7 @@ struct control_plane::impl
         }
     }
 
-    const config& values;
+    config values;  // reload() changes some of it, on the lane
     const hmac_keys& secrets;
     control_plane_settings settings;
     lane main_lane;
@@ -315,9 +315,16 @@ bool control_plane::is_ready() const noexcept
     return impl_->ready;
 }
 
-void control_plane::reload_tls()
+void control_plane::reload(const config& fresh)
 {
     impl_->listener->reload_tls();
+    asio::post(impl_->main_lane.context(), [&own = *impl_, fresh] {
+        own.values.multitenancy.reserved_slugs = fresh.multitenancy.reserved_slugs;
+        own.values.multitenancy.delete_grace = fresh.multitenancy.delete_grace;
+        own.values.agents.token = fresh.agents.token;
+        own.values.limits.tenant = fresh.limits.tenant;
+        own.license_timer.cancel();
+    });
 }
 
 }  // namespace leasehold::control_plane

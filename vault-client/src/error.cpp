@@ -56,7 +56,7 @@ constexpr std::array facts{
         "token_dead",
         error_kind::unavailable,
         "broker_token_dead",
-        "the token for the broker has ended"},
+        "the broker does not know this token: it is wrong, or it has ended"},
     failure_facts{
         denied,
         "denied",

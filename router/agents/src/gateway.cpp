@@ -64,9 +64,9 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
         , authenticator(from, keys, time)
         , routes(authenticator, authorizer, routes_settings_of(time, into))
         , store(from.sessions())
-        , enrollment(from, store, with, keys, time)
-        , data(store, with, time)
-        , identity(from, with, keys, time)
+        , enrollment(from, store, values, keys, time)
+        , data(store, values, time)
+        , identity(from, values, keys, time)
         , alarm(from.context())
     {
         enrollment.mount(routes);
@@ -79,7 +79,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
     task<void> finish_enrollments();
 
     gateway_ports& ports;
-    const config& values;
+    config values;  // reload() changes some of it, on the lane
     const clock_source& clock;
     host_authenticator authenticator;
     host_authorizer authorizer;
@@ -122,9 +122,14 @@ const address& gateway::bound() const
     return impl_->listener->bound();
 }
 
-void gateway::reload_tls()
+void gateway::reload(const config& fresh)
 {
     if (impl_->listener) impl_->listener->reload_tls();
+    asio::post(impl_->ports.context(), [self = impl_, fresh] {
+        self->values.agents.heartbeat = fresh.agents.heartbeat;
+        self->values.agents.max_offline = fresh.agents.max_offline;
+        self->values.limits.tenant = fresh.limits.tenant;
+    });
 }
 
 http::handler& gateway::routes() noexcept

@@ -37,7 +37,10 @@ public:
     [[nodiscard]] const address& bound() const noexcept;
     // Registry reachable, workers running. Any thread.
     [[nodiscard]] bool is_ready() const noexcept;
-    void reload_tls();
+    // Reads certificate and key again, and takes what `fresh` says of keys that need no restart
+    // (multitenancy.reserved_slugs and delete_grace, agents.token, limits.tenant); the license is looked at.
+    // Errors: invalid tls_files_unusable, and then nothing has changed.
+    void reload(const config& fresh);
 
 private:
     struct impl;

@@ -15,8 +15,8 @@ namespace leasehold::router::agents {
 
 // The agent gateway: HTTP API /agent/v1 on its own listener. The tenant comes from the credential's registry
 // row, an answer of success means committed in that tenant's database, and the gateway itself keeps nothing.
-// Thread: the lane of ports.context(), but construction, start(), bound() and reload_tls(): any thread, one
-// at a time. What the references name outlives the lane.
+// Thread: the lane of ports.context(), but construction, start(), bound() and reload(): any thread, one at a
+// time. What the references name outlives the lane.
 class gateway
 {
 public:
@@ -34,7 +34,10 @@ public:
     // Binds agents.listen and begins to serve. Errors: those of http::server.
     void start();
     [[nodiscard]] const address& bound() const;
-    void reload_tls();
+    // Reads certificate and key again, and takes what `fresh` says of keys that need no restart
+    // (agents.heartbeat, agents.max_offline, limits.tenant). Errors: invalid tls_files_unusable, and then
+    // nothing has changed.
+    void reload(const config& fresh);
     // Lets requests in progress be answered for at most `patience`. On the lane. Safe to call twice.
     task<void> drain(std::chrono::milliseconds patience);
 
