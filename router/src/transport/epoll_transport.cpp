@@ -72,6 +72,7 @@ std::optional<transport::handle> epoll_transport::add(connected_socket socket, e
             tls,
             SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
         );
+        SSL_set_read_ahead(tls, 1);  // else each record costs two reads: its head, then its body
     }
     c.to = &to;
     c.is_open = true;
@@ -209,7 +210,7 @@ void epoll_transport::read(connection& c) noexcept
         c.to->on_bytes({input_.data(), size});
         if (c.generation != generation || !c.is_open) return;
         const bool may_have_more =
-            size == input_.size() || (c.socket.tls() != nullptr && SSL_pending(c.socket.tls()) > 0);
+            size == input_.size() || (c.socket.tls() != nullptr && SSL_has_pending(c.socket.tls()) != 0);
         if (!may_have_more) return;  // epoll will tell
         budget -= std::min(budget, size);
     }
