@@ -20,6 +20,14 @@ def makespan(stand: Stand, operations: list[dict]) -> float:
     return float(rows[0][0])
 
 
+def steps(stand: Stand, operations: list[dict]) -> list[list[str]]:
+    """Median of each step, in their order."""
+    ids = ", ".join(f"'{operation['id']}'" for operation in operations)
+    return stand.registry("select name, round(percentile_cont(0.5) within group (order by extract(epoch from finished_at - started_at)) "
+                          f"* 1000) || ' ms' from registry_operation_step where operation_id in ({ids}) "
+                          "group by name, position order by position")
+
+
 def measure(stand: Stand, rounds: int) -> Figure:
     count = rounds or COUNT
     # acme and globex were the first of their servers: the template is there, as for every tenant but the first.
@@ -37,7 +45,9 @@ def measure(stand: Stand, rounds: int) -> Figure:
         rows.append([what, f"{median(values):.2f} s", f"{percentile(values, 0.95):.2f} s", f"{max(values):.2f} s"])
     figure.table(["tenants", "p50", "p95", "longest"], rows)
     span = makespan(stand, parallel)
-    figure.say(f"All {count} were there after {span:.2f} s, {count / span * 60:.0f} tenants a minute.")
+    by_step = " · ".join(f"{name} {time}" for name, time in steps(stand, single))
+    figure.say(f"One after the other, median of each step: {by_step}.")
+    figure.say(f"In parallel all {count} were there after {span:.2f} s, {count / span * 60:.0f} tenants a minute.")
     figure.say()
     for what, values in times.items():
         figure.verdict(f"p95, {what}", percentile(values, 0.95), GATE, " s")

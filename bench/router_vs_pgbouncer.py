@@ -1,5 +1,6 @@
 """CPU per transaction of the router's process and of PgBouncer's, in turns: A B B A."""
 
+import time
 from dataclasses import dataclass
 
 from cpu import cpu_seconds
@@ -79,6 +80,13 @@ def play(stand: Stand, contest: Contest, router: tuple[int, str], pgbouncer: tup
     return seen
 
 
+def idle(pid: int) -> float:
+    """Part of a core that a process takes while nobody asks it for anything."""
+    before = cpu_seconds(pid)
+    time.sleep(SECONDS)
+    return (cpu_seconds(pid) - before) / SECONDS
+
+
 def start_plain_router(stand: Stand) -> tuple[dict, int]:
     """A router of its own without client TLS, which a configuration has or has not. Its process and port."""
     place = Place(stand.place.folder)
@@ -92,9 +100,8 @@ def start_plain_router(stand: Stand) -> tuple[dict, int]:
     return process, place.ports["router"]
 
 
-def play_all(stand: Stand, rounds: int) -> dict[Contest, Rounds]:
+def play_all(stand: Stand, pgbouncer: PgBouncer, rounds: int) -> dict[Contest, Rounds]:
     acme = stand.by_slug("acme")
-    pgbouncer = PgBouncer(stand, acme)
     serve = stand.process("serve")["pid"]
     seen = {}
     for contest in CONTESTS:
@@ -112,7 +119,9 @@ def play_all(stand: Stand, rounds: int) -> dict[Contest, Rounds]:
 
 def measure(stand: Stand, rounds: int) -> Figure:
     rounds = rounds or ROUNDS
-    seen = play_all(stand, rounds)
+    pgbouncer = PgBouncer(stand, stand.by_slug("acme"))
+    resting = [idle(pid) for pid in (stand.process("serve")["pid"], pgbouncer.pid)]
+    seen = play_all(stand, pgbouncer, rounds)
     figure = Figure("Router against PgBouncer")
     figure.say(f"PgBouncer {version()} of Debian in transaction mode, the same PostgreSQL server and database, 20 server "
                "connections, SCRAM and TLS (`verify-full`) towards the server for both. "
@@ -120,7 +129,8 @@ def measure(stand: Stand, rounds: int) -> Figure:
                "the whole process, logins of the run included; the router's process is `leasehold serve` with all roles, for "
                "plain clients one of `--role router` without `router.tls`. The ratio is router ÷ PgBouncer, the median of "
                "the rounds; the last column is PgBouncer's first run of a round ÷ its second, and outside "
-               f"{NOISE[0]}–{NOISE[1]} there is no verdict.")
+               f"{NOISE[0]}–{NOISE[1]} there is no verdict. Without any client `leasehold serve` takes "
+               f"{resting[0]:.1%} of a core, PgBouncer {resting[1]:.1%}.")
     figure.say()
     rows = []
     for contest, one in seen.items():
