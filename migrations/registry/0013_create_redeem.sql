@@ -28,16 +28,21 @@ DECLARE
     v_tenant   registry_tenant;
     v_host     registry_host;
     v_refused  text;
+    v_holds    boolean;
     v_replay   boolean := false;
     v_limit    bigint;
     c_unknown  CONSTANT text := '0$0000000000000000000000000000000000000000000000000000000000000000';
 BEGIN
-    -- tenant_id of a token never changes, so it may be read before the lock.
-    SELECT t.* INTO v_tenant FROM registry_tenant t
-     WHERE t.id = (SELECT k.tenant_id FROM registry_enrollment_token k WHERE k.id = p_token)
-       FOR NO KEY UPDATE;
-    SELECT k.* INTO v_token FROM registry_enrollment_token k WHERE k.id = p_token FOR NO KEY UPDATE;
-    IF NOT registry_same_secret(coalesce(v_token.secret_hmac, c_unknown), p_secret_hmacs) OR v_token.id IS NULL THEN
+    -- Nothing is locked, and so nothing written, for who does not hold the token: a wrong secret takes as long as an
+    -- unknown id, waits for nobody and makes nobody wait.
+    SELECT k.* INTO v_token FROM registry_enrollment_token k WHERE k.id = p_token;
+    v_holds := registry_same_secret(coalesce(v_token.secret_hmac, c_unknown), p_secret_hmacs) AND v_token.id IS NOT NULL;
+    IF v_holds THEN
+        SELECT t.* INTO v_tenant FROM registry_tenant t WHERE t.id = v_token.tenant_id FOR NO KEY UPDATE;
+        SELECT k.* INTO v_token FROM registry_enrollment_token k WHERE k.id = p_token FOR NO KEY UPDATE;
+        v_holds := FOUND;  -- else it was removed meanwhile
+    END IF;
+    IF NOT v_holds THEN
         RETURN QUERY SELECT 'token_invalid', NULL::uuid, NULL::text, NULL::text, NULL::uuid, NULL::text, NULL::text,
                             NULL::text, NULL::jsonb, false;
         RETURN;

@@ -77,6 +77,7 @@ tenant_record to_record(const registry::route_tenant& row)
     made.max_connections = number_in(row.limits, "max_connections");
     made.max_clients = number_in(row.limits, "max_clients");
     made.max_hosts = number_in(row.limits, "max_hosts");
+    made.heartbeat_days = number_in(row.settings, "heartbeat_days");
     made.session_mode = text_in(row.settings, "pool_mode") == "session";
     made.allow_session_mode = flag_in(row.settings, "allow_session_mode");
     if (row.settings.is_object() && row.settings.contains("networks") &&
