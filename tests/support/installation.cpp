@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdio>
 #include <fcntl.h>
+#include <future>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -227,22 +228,28 @@ void installation::remove_tenants() const
         tids += (tids.empty() ? "" : "|") + row.get<std::string>("tid");
     }
     if (tids.empty()) return;
+    const auto of_these = fmt::format("'^(t|lease_[a-z]+)_({})_'", tids);
+    std::vector<std::future<void>> all;
     for (const auto& name : tenant_servers()) {
-        const auto session = database::connect(the_stack().server(name).superuser_endpoint());
-        const auto of_these = fmt::format("'^(t|lease_[a-z]+)_({})_'", tids);
-        for (const auto& row :
-             session->run_plain_rows("select datname from pg_database where datname ~ " + of_these)) {
-            session->run_plain("drop database if exists " + row[0].value() + " with (force)");
-        }
-        for (const auto& row :
-             session->run_plain_rows("select rolname from pg_roles where rolname ~ " + of_these)) {
+        all.push_back(std::async(std::launch::async, [&of_these, name] {
+            const auto session = database::connect(the_stack().server(name).superuser_endpoint());
+            for (const auto& row :
+                 session->run_plain_rows("select datname from pg_database where datname ~ " + of_these)) {
+                session->run_plain("drop database if exists " + row[0].value() + " with (force)");
+            }
             session->run_plain(
-                "select pg_terminate_backend(pid) from pg_stat_activity where usename = '" + row[0].value() +
-                "'"
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename ~ " + of_these
             );
-            session->run_plain("drop role if exists \"" + row[0].value() + "\"");
-        }
+            std::string roles;
+            for (const auto& row : session->run_plain_rows(
+                     "select quote_ident(rolname) from pg_roles where rolname ~ " + of_these
+                 )) {
+                roles += (roles.empty() ? "" : ", ") + row[0].value();
+            }
+            if (!roles.empty()) session->run_plain("drop role if exists " + roles);
+        }));
     }
+    for (auto& one : all) one.get();
 }
 
 }  // namespace leasehold::test

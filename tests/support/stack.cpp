@@ -51,13 +51,20 @@ stack_broker read_broker(const json& facts)
     return broker;
 }
 
-stack read_stack()
+std::string shared_stack_file()
 {
     const char* file = std::getenv("LEASEHOLD_TEST_STACK");
     if (file == nullptr) {
         throw std::runtime_error("LEASEHOLD_TEST_STACK is not set: tools/stack.py up --test --folder FOLDER, "
                                  "then name its stack.json");
     }
+    return file;
+}
+
+}  // namespace
+
+stack load_stack(const std::filesystem::path& file)
+{
     const auto facts = json::parse(load_file(file));
     stack made;
     made.file = file;
@@ -72,8 +79,6 @@ stack read_stack()
     if (facts.contains("broker") && facts["broker"].is_object()) made.broker = read_broker(facts["broker"]);
     return made;
 }
-
-}  // namespace
 
 int stack_server::major() const
 {
@@ -123,8 +128,8 @@ const stack_server& stack::with_major(int major) const
 
 const stack& the_stack()
 {
-    static const auto read = read_stack();
-    return read;
+    static const auto loaded = load_stack(shared_stack_file());
+    return loaded;
 }
 
 scratch_database::scratch_database(const stack_server& on, std::string_view hint)

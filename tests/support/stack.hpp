@@ -63,6 +63,8 @@ struct stack
 };
 
 const stack& the_stack();
+// Another one, by its stack.json.
+stack load_stack(const std::filesystem::path& file);
 
 // A fresh database of its own on one server, with a login that owns it; both are dropped at the end, with
 // every connection.

@@ -177,6 +177,62 @@ TEST_P(Attack, P7_WhatBlocksADropIsRepairedByTheSweep)
     EXPECT_EQ(attempt(*owner, "insert into public.mine default values"), "");
 }
 
+// The broker's own revocation drops a login while deletion or the sweeper is at it: what they want is that it
+// is gone.
+TEST_P(Attack, ALoginThatVanishesMeanwhileIsGoneAllTheSame)
+{
+    const auto root = stage.superuser(a);
+    const auto maintenance = database::connect(stage.run(stage.access.provisioner(a.server)));
+    const auto tid_of_a = tid::of(a.where.tenant).text();
+    int vanished = 0;
+    // Something of the login lies in A's database, so it is entered to take that away; just then the login
+    // goes.
+    const auto open_inside = [&](const std::string& database) {
+        for (const auto& row : root->run_plain_rows(
+                 "select rolname from pg_roles where rolname like 'lease\\_rw\\_" + tid_of_a + "\\_%'"
+             )) {
+            const auto quoted = root->quote_identifier(row[0].value());
+            stage.superuser(a, database)->run_plain("drop owned by " + quoted);
+            root->run_plain("drop role " + quoted);
+            ++vanished;
+        }
+        auto where = stage.run(stage.access.provisioner(a.server, database));
+        return database::connect(where);
+    };
+    const auto leave_something = [&] {
+        const auto made = stage.lease(a, role_class::rw);
+        const auto as_self = stage.connect(a, made);
+        EXPECT_EQ(
+            commit(
+                *as_self, "set local role none; alter default privileges grant select on tables to public"
+            ),
+            ""
+        );
+        return made.username;
+    };
+
+    auto name = leave_something();
+    servers::drop_lease_logins(*maintenance, tid_of_a, open_inside);
+    EXPECT_EQ(vanished, 1);
+    EXPECT_FALSE(role_is_there(name));
+
+    name = leave_something();
+    root->run_plain("alter role \"" + name + "\" nologin");
+    const auto done = servers::sweep(*maintenance, open_inside, std::chrono::minutes(15));
+    EXPECT_EQ(vanished, 2);
+    EXPECT_TRUE(done.still_blocked.empty());
+    EXPECT_FALSE(role_is_there(name));
+
+    // What is not gone is still an error: nobody may say it was dropped.
+    name = leave_something();
+    const auto into_nowhere = [&](const std::string&) -> std::unique_ptr<database::session> {
+        auto where = stage.run(stage.access.provisioner(a.server, "leasehold_base"));
+        return database::connect(where);
+    };
+    EXPECT_THROW(servers::drop_lease_logins(*maintenance, tid_of_a, into_nowhere), database::sql_error);
+    EXPECT_TRUE(role_is_there(name));
+}
+
 TEST_P(Attack, P6_PlantedLookAlikesAreNotRunByPrivilegedSessions)
 {
     const auto of_a = stage.lease(a, role_class::migrate);

@@ -1,11 +1,14 @@
 #include "control_stage.hpp"
-#include "servers/preflight.hpp"
 
 #include <leasehold/base/file.hpp>
 #include <leasehold/control-plane/bootstrap.hpp>
+#include <leasehold/vault-client/broker_setup.hpp>
+#include <leasehold/vault-client/vault_broker.hpp>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 namespace leasehold::control_plane::test {
@@ -13,10 +16,11 @@ namespace {
 
 using leasehold::test::the_stack;
 
-std::map<std::string, std::string> bootstrap(const config& values)
+std::map<std::string, std::string> bootstrap(
+    const config& values, bootstrap_request request = {}, const leasehold::test::stack& on = the_stack()
+)
 {
-    bootstrap_request request;
-    request.bao_token = load_secret_line(the_stack().broker.root_token_file);
+    request.bao_token = load_secret_line(on.broker.root_token_file);
     std::map<std::string, std::string> events;
     asio::io_context lane(1);
     await(lane, provision_bootstrap(values, std::move(request), [&](const bootstrap_event& one) {
@@ -68,79 +72,150 @@ TEST(Bootstrap, P1_NeitherIdentityIsASuperuser)
     }
 }
 
-// Each check turned to its bad side as far as a shared server allows, without touching it.
-class Preflight : public ::testing::TestWithParam<const char*>
+// A server and a broker that nobody has prepared, beside the shared ones, and a configuration that knows no
+// superuser of that server.
+class BootstrapByScript : public ::testing::TestWithParam<const char*>
 {
 protected:
-    std::map<std::string, servers::finding>
-    look(const servers::network_facts& network, const std::vector<std::string>& accepted, std::int64_t budget)
+    BootstrapByScript()
     {
-        const auto root = database::connect(the_stack().server(GetParam()).superuser_endpoint());
-        std::map<std::string, servers::finding> found;
-        all_ = servers::run_preflight(*root, network, accepted, budget);
-        for (const auto& one : all_) found[one.check] = one;
+        EXPECT_EQ(stack_command(fmt::format("up --test --what {},broker", GetParam())), 0);
+        own = leasehold::test::load_stack(folder / "stack" / "stack.json");
+        const auto& server = own.server(GetParam());
+        values.vault.url = {own.broker.url};
+        values.vault.ca_file = own.broker.ca_file;
+        for (auto* identity : {&values.vault.auth.router, &values.vault.auth.provisioner}) {
+            identity->role_id_file = folder / identity->role_id_file.filename();
+            identity->secret_id_file = folder / identity->secret_id_file.filename();
+        }
+        provisioned_server_config one;
+        one.name = GetParam();
+        one.hosts = {{server.host, server.port, {}}};
+        one.ca_file = own.ca_file;
+        one.broker_ca_file = own.ca_file;
+        one.superuser = "nobody_of_this_name";
+        one.accept = {"createrole_is_superuser", "lease_network_open"};
+        values.provisioning.servers = {one};
+    }
+    ~BootstrapByScript() override { EXPECT_EQ(stack_command("clean"), 0); }
+
+    [[nodiscard]] int stack_command(const std::string& what) const
+    {
+        return std::system(fmt::format(  // NOLINT(cert-env33-c, concurrency-mt-unsafe)
+                               "/usr/bin/python3 {}/tools/stack.py {} --quiet --folder {}",
+                               LEASEHOLD_SOURCE_FOLDER,
+                               what,
+                               (folder / "stack").string()
+        )
+                               .c_str());
+    }
+    // What a database administrator does with the file.
+    [[nodiscard]] int apply(const std::filesystem::path& script) const
+    {
+        const auto& server = own.server(GetParam());
+        return std::system(fmt::format(  // NOLINT(cert-env33-c, concurrency-mt-unsafe)
+                               "{}/psql -X -q -h {} -p {} -U {} -d postgres -f {}",
+                               server.bin_dir.string(),
+                               server.socket_dir,
+                               server.port,
+                               server.superuser,
+                               script.string()
+        )
+                               .c_str());
+    }
+    [[nodiscard]] std::int64_t roles() const
+    {
+        const auto root = database::connect(own.server(GetParam()).superuser_endpoint());
+        return number(*root, "select count(*) from pg_roles where rolname like 'leasehold\\_%'");
+    }
+    std::map<std::string, std::string> run_bootstrap(bootstrap_request request = {})
+    {
+        return bootstrap(values, std::move(request), own);
+    }
+    // The code of its error.
+    std::string refusal(bootstrap_request request = {})
+    {
+        try {
+            run_bootstrap(std::move(request));
+        } catch (const error& refused) {
+            return refused.code();
+        }
+        return {};
+    }
+    // What the broker keeps of the server's passwords.
+    std::map<std::string, std::string> kept_passwords()
+    {
+        asio::io_context lane(1);
+        const auto setup = vault_client::create_vault_setup(vault_client::settings_of(values.vault));
+        setup->use_token(
+            std::make_shared<const secret<std::string>>(load_secret_line(own.broker.root_token_file))
+        );
+        const auto entry = await(lane, setup->get_kv(servers::provisioner_path(GetParam())));
+        std::map<std::string, std::string> found;
+        if (!entry) return found;
+        for (const auto& [name, password] : entry->data) found[name] = std::string(password.reveal());
         return found;
     }
-    const leasehold::test::installation made_;
-    std::vector<servers::finding> all_;
+    static bootstrap_request writing_to(const std::filesystem::path& script)
+    {
+        bootstrap_request request;
+        request.sql_out = script;
+        return request;
+    }
+
+    const leasehold::test::scratch_folder folder;
+    const leasehold::test::installation made;
+    config values = made.config();
+    leasehold::test::stack own;
 };
-INSTANTIATE_TEST_SUITE_P(Servers, Preflight, ::testing::Values("eu-1", "us-1"), [](const auto& one) {
+INSTANTIATE_TEST_SUITE_P(Servers, BootstrapByScript, ::testing::Values("eu-1", "us-1"), [](const auto& one) {
     return std::string(one.param).substr(0, 2);
 });
 
-TEST_P(Preflight, P1_AServerAsBootstrapLeavesItIsActive)
+TEST_P(BootstrapByScript, P1_AScriptTakesTheSuperusersPlaceAndUnappliedBreaksNothing)
 {
-    servers::network_facts closed;
-    closed.lease_network_open = false;
-    auto found = look(closed, {"createrole_is_superuser"}, 10);
-    EXPECT_EQ(servers::state_of(all_), "active");
-    EXPECT_EQ(found["createrole_is_superuser"].ok, std::string(GetParam()) == "us-1");
-    for (const auto& one : all_) {
-        EXPECT_FALSE(one.want.empty()) << one.check;
-        EXPECT_FALSE(one.fix.empty()) << one.check;
+    const std::string server = GetParam();
+    bootstrap_request dry;
+    dry.dry_run = true;
+    int would_be_made = 0;
+    for (const auto& [what, outcome] : run_bootstrap(std::move(dry))) {
+        EXPECT_NE(outcome, "made") << what;
+        if (outcome == "would be made") ++would_be_made;
     }
-}
+    EXPECT_GE(would_be_made, 8);
 
-TEST_P(Preflight, P1_WhatIsNotAcceptedRefuses)
-{
-    servers::network_facts closed;
-    closed.lease_network_open = false;
-    servers::network_facts open;
-    const bool old = std::string(GetParam()) == "eu-1";
-    look(closed, {}, 10);
-    EXPECT_EQ(servers::state_of(all_), old ? "offline" : "active");
-    look(open, {"createrole_is_superuser"}, 10);
-    EXPECT_EQ(servers::state_of(all_), "offline");
-    auto found = look(open, {"createrole_is_superuser", "lease_network_open"}, 10);
-    EXPECT_EQ(servers::state_of(all_), "active");
-    EXPECT_TRUE(found["lease_network_open"].accepted);
-    EXPECT_FALSE(found["lease_network_open"].ok);
+    const auto script = folder / "server.sql";
+    const auto told = run_bootstrap(writing_to(script));
+    EXPECT_NE(told.at(server + " script").find(script.string()), std::string::npos);
+    EXPECT_EQ(told.count(server + " registry row"), 0U);
+    EXPECT_EQ(told.at("broker mount database"), "made") << "the dry run had made nothing";
+    EXPECT_EQ(std::filesystem::status(script).permissions(), std::filesystem::perms(0600));
+    const auto text = load_file(script);
+    EXPECT_NE(text.find("SCRAM-SHA-256$"), std::string::npos);
+    const auto kept = kept_passwords();
+    EXPECT_EQ(kept.size(), 2U);
+    for (const auto& [name, password] : kept) EXPECT_EQ(text.find(password), std::string::npos) << name;
 
-    // What is no matter of acceptance is not accepted by naming it.
-    servers::network_facts plain = closed;
-    plain.plain_login_refused = false;
-    look(plain, {"createrole_is_superuser", "plain_login_refused"}, 10);
-    EXPECT_EQ(servers::state_of(all_), "offline");
-    look(closed, {"createrole_is_superuser", "connection_budget"}, 1'000'000);
-    EXPECT_EQ(servers::state_of(all_), "offline");
-}
+    // Nobody applies it. The server is as it was, and the command says what it lacks.
+    EXPECT_EQ(roles(), 0);
+    EXPECT_EQ(refusal(), "database_login_refused");
+    EXPECT_EQ(refusal(writing_to(script)), "file_exists");
+    EXPECT_EQ(roles(), 0);
+    EXPECT_EQ(kept_passwords(), kept);
 
-TEST_P(Preflight, P1_ADatabaseThatPublicMayEnterIsFound)
-{
-    leasehold::test::with_stack_lock([&] {
-        const auto root = database::connect(the_stack().server(GetParam()).superuser_endpoint());
-        root->run_plain("create database leasehold_open_to_all allow_connections false");
-        servers::network_facts closed;
-        closed.lease_network_open = false;
-        look(closed, {"createrole_is_superuser"}, 10);
-        EXPECT_EQ(servers::state_of(all_), "active") << "closed, it harms nobody";
-        root->run_plain("alter database leasehold_open_to_all allow_connections true");
-        auto found = look(closed, {"createrole_is_superuser"}, 10);
-        root->run_plain("drop database leasehold_open_to_all with (force)");
-        EXPECT_FALSE(found["public_connect"].ok);
-        EXPECT_NE(found["public_connect"].found.find("leasehold_open_to_all"), std::string::npos);
-        EXPECT_EQ(servers::state_of(all_), "offline");
-    });
+    ASSERT_EQ(apply(script), 0);
+    ASSERT_EQ(apply(script), 0) << "it may be repeated";
+    const auto done = run_bootstrap();
+    EXPECT_EQ(done.at(server + " roles and base database"), "was there");
+    EXPECT_EQ(done.at(server + " broker database config"), "made");
+    EXPECT_EQ(done.at(server + " registry row"), "active");
+    const auto current = kept_passwords();
+    EXPECT_EQ(current.size(), 1U);
+    EXPECT_EQ(current.at("current"), kept.at("next"));
+
+    const auto again = run_bootstrap(writing_to(folder / "not-written.sql"));
+    EXPECT_EQ(again.at(server + " roles and base database"), "was there");
+    EXPECT_FALSE(std::filesystem::exists(folder / "not-written.sql"));
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ control_stage::control_stage(int runners)
     , broker(vault_client::create_identified_broker(
           lane_, installation.config().vault, installation.config().vault.auth.provisioner, "provisioner"
       ))
-    , access(*broker, installation.folder() / "access")
+    , access(*broker)
     , with{
           tenants,
           servers,

@@ -165,6 +165,70 @@ TEST_P(Separation, P5_EachClassMakesWhatItsNameSays)
     }
 }
 
+// Large objects are off. Where they are switched on they lie in the tenant's database like everything else,
+// and belong to a role.
+TEST_P(Separation, P5_ALargeObjectOfAnotherTenantIsOutOfReach)
+{
+    for (const auto* at : {&a, &b}) {
+        const auto inside =
+            database::connect(stage.run(stage.access.provisioner(at->server, at->where.database)));
+        ASSERT_EQ(
+            commit(
+                *inside,
+                "grant execute on function lo_create(oid), lo_creat(int), lo_from_bytea(oid, bytea) to \"" +
+                    at->where.name + "_rw\""
+            ),
+            ""
+        );
+    }
+    const servers::role_names names_of_b(b.where.name);
+    const auto writer_lease = stage.lease(b, role_class::rw);
+    const auto writer = stage.connect(b, writer_lease);
+    ASSERT_EQ(
+        commit(
+            *writer,
+            fmt::format(
+                "select lo_from_bytea(4711, 'of b'); grant select on large object 4711 to \"{}\", \"{}\"",
+                names_of_b.ro,
+                names_of_b.owner
+            )
+        ),
+        ""
+    );
+    for (const auto what : classes) {
+        const auto of_a = stage.lease(a, what);
+        const auto of_b = stage.lease(b, what);
+        const auto as_a = stage.connect(a, of_a);
+        const auto as_b = stage.connect(b, of_b);
+        EXPECT_EQ(as_b->run_plain_rows("select convert_from(lo_get(4711), 'UTF8')").at(0)[0], "of b")
+            << to_text(what);
+        // The way to it is closed, and where A is let in, its number names nothing.
+        EXPECT_EQ(login(stage.endpoint(a, of_a, b.where.database)), "42501") << to_text(what);
+        for (const char* sql :
+             {"select lo_get(4711)",
+              "select lo_open(4711, 131072)",
+              "select lo_unlink(4711)",
+              "select lo_put(4711, 0, 'x')",
+              "grant select on large object 4711 to public"}) {
+            EXPECT_EQ(attempt(*as_a, writable + sql), "42704") << to_text(what) << ": " << sql;
+        }
+        for (const char* sql :
+             {"select * from pg_largeobject",
+              "select lo_export(4711, '/tmp/x')",
+              "select lo_import('/etc/hosts')"}) {
+            EXPECT_EQ(attempt(*as_a, writable + sql), "42501") << to_text(what) << ": " << sql;
+        }
+    }
+    // A's own under the same number is another one.
+    const auto own_lease = stage.lease(a, role_class::rw);
+    const auto own = stage.connect(a, own_lease);
+    ASSERT_EQ(commit(*own, "select lo_from_bytea(4711, 'of a')"), "");
+    EXPECT_EQ(writer->run_plain_rows("select convert_from(lo_get(4711), 'UTF8')").at(0)[0], "of b");
+    EXPECT_EQ(own->run_plain_rows("select convert_from(lo_get(4711), 'UTF8')").at(0)[0], "of a");
+    EXPECT_EQ(commit(*own, "select lo_unlink(4711)"), "");
+    EXPECT_EQ(writer->run_plain_rows("select convert_from(lo_get(4711), 'UTF8')").at(0)[0], "of b");
+}
+
 TEST_P(Separation, P5_ALeaseNeitherSeesNorEndsAnothersSession)
 {
     const auto of_a = stage.lease(a, role_class::rw);
