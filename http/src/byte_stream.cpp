@@ -131,6 +131,11 @@ public:
     {
         return layer_.next_layer().rate_policy().taken();
     }
+    [[nodiscard]] std::string server_name() override
+    {
+        const char* name = SSL_get_servername(layer_.native_handle(), TLSEXT_NAMETYPE_host_name);
+        return name != nullptr ? name : std::string();
+    }
     [[nodiscard]] bool is_readable() noexcept override { return has_input(layer_.next_layer().socket()); }
 
 private:

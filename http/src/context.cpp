@@ -19,15 +19,6 @@ std::string_view to_text(scope value) noexcept
     return "open";
 }
 
-std::optional<std::string_view> context::bearer() const
-{
-    const auto value = header("Authorization");
-    constexpr std::string_view scheme = "Bearer ";
-    if (!value || value->size() <= scheme.size()) return std::nullopt;
-    if (!equal_without_case(value->substr(0, scheme.size()), scheme)) return std::nullopt;
-    return value->substr(scheme.size());
-}
-
 const std::string& context::path_text(std::string_view name) const
 {
     const auto found = parameters_.find(name);

@@ -58,4 +58,13 @@ void headers::wipe() noexcept
     for (auto& field : fields_) leasehold::wipe(field.second);
 }
 
+std::optional<std::string_view> bearer_in(const headers& fields)
+{
+    const auto value = fields.find("Authorization");
+    constexpr std::string_view scheme = "Bearer ";
+    if (!value || value->size() <= scheme.size()) return std::nullopt;
+    if (!equal_without_case(value->substr(0, scheme.size()), scheme)) return std::nullopt;
+    return value->substr(scheme.size());
+}
+
 }  // namespace leasehold::http

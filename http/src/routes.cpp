@@ -156,6 +156,11 @@ admission routes::admit(const incoming& head) const
     return made;
 }
 
+std::shared_ptr<const void> routes::enter(const incoming& head, std::size_t bytes)
+{
+    return settings_.on_enter ? settings_.on_enter(head, bytes) : nullptr;
+}
+
 task<reply> routes::call_in_time(const context& ctx, const route& at, input& from) const
 {
     const auto limit = at.patience_.value_or(settings_.patience);

@@ -9,8 +9,10 @@
 
 #include <leasehold/base/log.hpp>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 namespace leasehold::http {
@@ -65,6 +67,13 @@ std::string http_date()
 bool has_content(int status) noexcept
 {
     return status >= 200 && status != 204 && status != 304;
+}
+
+// Two readers of such a request could see two hosts.
+bool names_two_hosts(const headers& fields)
+{
+    const auto is_host = [](const auto& field) { return equal_without_case(field.first, "Host"); };
+    return std::count_if(fields.all().begin(), fields.all().end(), is_host) > 1;
 }
 
 wiped_string write_out(const reply& what, bool keep_alive)
@@ -125,6 +134,7 @@ public:
         , over_(over)
         , self_(self)
         , peer_(std::move(peer))
+        , server_name_(over.server_name())
         , reader_(host.settings.header_limit)
     {}
 
@@ -160,7 +170,8 @@ private:
         auto what = reader_.take_head();
         what.peer = peer_;
         what.is_tls = host_.context != nullptr;
-        if (!is_target(what.target)) {
+        what.server_name = server_name_;
+        if (!is_target(what.target) || names_two_hosts(what.fields)) {
             co_await refuse(what, read_end::malformed, state);
             co_return;
         }
@@ -180,15 +191,13 @@ private:
             co_await refuse(what, read_end::too_large, state);
             co_return;
         }
-        const std::size_t bytes =
-            reader_.has_body() ? length.value_or(admission.body_limit) + admission.unpacked : 0;
-        if (host_.bodies + bytes > host_.settings.bodies_limit) {
-            const error busy(
-                error_kind::unavailable, "server_busy", "too many requests are in progress: try again"
-            );
+        const std::size_t on_wire = reader_.has_body() ? length.value_or(admission.body_limit) : 0;
+        const std::size_t bytes = reader_.has_body() ? on_wire + admission.unpacked : 0;
+        std::shared_ptr<const void> place;
+        auto refusal = try_enter(what, on_wire, bytes, place);
+        if (refusal) {
             state.is_clean = !reader_.has_body();
-            auto out = host_.app.refuse(what, busy);
-            co_await send(std::move(out), state);
+            co_await send(std::move(*refusal), state);
             co_return;
         }
         const body_share share(host_, bytes);
@@ -206,6 +215,24 @@ private:
             }
         }
         co_await answer_with_handler(std::move(what), state);
+    }
+
+    // Room for the request, or the answer to give instead.
+    std::optional<reply> try_enter(
+        const incoming& what, std::size_t on_wire, std::size_t bytes, std::shared_ptr<const void>& place
+    )
+    {
+        try {
+            if (host_.bodies + bytes > host_.settings.bodies_limit) {
+                throw error(
+                    error_kind::unavailable, "server_busy", "too many requests are in progress: try again"
+                );
+            }
+            place = host_.app.enter(what, on_wire);
+        } catch (const error& why) {
+            return host_.app.refuse(what, why);
+        }
+        return std::nullopt;
     }
 
     task<void> answer_with_handler(incoming what, exchange_state& state)
@@ -265,6 +292,7 @@ private:
     byte_stream& over_;
     live_session& self_;
     std::string peer_;
+    std::string server_name_;
     request_reader reader_;
 };
 

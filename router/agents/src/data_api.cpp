@@ -25,7 +25,8 @@ constexpr std::size_t unpacked_limit = std::size_t{16} << 20U;
 constexpr std::size_t events_limit = std::size_t{1} << 20U;
 constexpr std::size_t most_events = 500;
 constexpr auto renew_before = std::chrono::hours(6);  // a quarter of a credential's life
-constexpr int keep_days = 30;                         // settings.heartbeat_days where the tenant says nothing
+constexpr std::int64_t usual_days = 30;               // where settings.heartbeat_days says nothing
+constexpr std::int64_t most_days = 3650;
 
 bool is_kind(std::string_view text)
 {
@@ -219,7 +220,9 @@ task<void> data_api::make_partitions(const host_principal& who)
     if (made != partitions_.end() && made->second == today) co_return;
     partitions_[tenant] = today;  // before the wait: of many first heartbeats one does it
     std::vector<statement> all;
-    all.emplace_back(make_heartbeat_partitions, parameters{std::to_string(keep_days)});
+    const auto days =
+        std::clamp<std::int64_t>(who.of_tenant().heartbeat_days.value_or(usual_days), 1, most_days);
+    all.emplace_back(make_heartbeat_partitions, parameters{std::to_string(days)});
     bool is_made = false;
     try {
         co_await store_.write(who, std::move(all));

@@ -1,5 +1,6 @@
 #include "enroll_api.hpp"
 
+#include "name_keys.hpp"
 #include "signature.hpp"
 
 #include <leasehold/base/crypto.hpp>
@@ -101,13 +102,6 @@ constexpr std::array refusals{
     );
 }
 
-credential parse_token(const http::context& ctx)
-{
-    auto token = credential::parse(ctx.bearer().value_or(std::string_view()));
-    if (!token || token->type != credential_type::enrollment) refuse("token_invalid");
-    return std::move(*token);
-}
-
 std::string parse_public_key(const enroll_request& in)
 {
     auto key = crypto::from_base64(in.public_key);
@@ -166,8 +160,10 @@ redeem_request enroll_api::to_redeem(
     what.machine_hint = in.machine_hint;
     what.source_ip = ctx.request().peer;
     what.request_id = ctx.request_id();
-    const auto named = lookup.find_name(ctx.header("Host").value_or(std::string_view()));
-    if (named.is_key) what.named_tenants = std::vector<tenant_id>{named.tenant.value_or(tenant_id())};
+    for (const auto& name : read_name_keys(ctx, lookup)) {
+        if (!what.named_tenants) what.named_tenants.emplace();
+        what.named_tenants->push_back(name.tenant);
+    }
     what.max_hosts = values_.limits.tenant.max_hosts;
     what.license_max_hosts = lookup.licensed_hosts();
     const auto license = lookup.license();
@@ -178,11 +174,29 @@ redeem_request enroll_api::to_redeem(
 
 task<http::reply> enroll_api::enroll(const http::context& ctx, enroll_request in)
 {
-    const auto token = parse_token(ctx);
+    auto token = credential::parse(ctx.bearer().value_or(std::string_view()));
+    if (token && token->type != credential_type::enrollment) token.reset();
+    const auto id = token ? token->id : uuid();
+    guard_.admit(ctx.request().peer, id);
+    outcome<http::reply> result;
+    auto work = redeem(ctx, token, std::move(in));
+    co_await detail::run_into(std::move(work), result);
+    try {
+        co_return result.take();
+    } catch (const error& why) {
+        if (why.kind() == error_kind::unauthenticated) guard_.note_failure(ctx.request().peer, id);
+        throw;
+    }
+}
+
+task<http::reply>
+enroll_api::redeem(const http::context& ctx, const std::optional<credential>& token, enroll_request in)
+{
+    if (!token) refuse("token_invalid");
     auto public_key = parse_public_key(in);
     verify_enrollment(public_key, *ctx.bearer(), ctx.request().body, ctx.header("Leasehold-Signature"));
 
-    auto what = to_redeem(ctx, in, token, std::move(public_key));
+    auto what = to_redeem(ctx, in, *token, std::move(public_key));
     const auto by = co_await ports_.registry().redeem(std::move(what));
     if (by.outcome != "ok") refuse(by.outcome);
 

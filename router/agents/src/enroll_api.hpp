@@ -1,5 +1,6 @@
 #pragma once
 
+#include "enrollment_guard.hpp"
 #include "tenant_store.hpp"
 
 #include <leasehold/base/clock.hpp>
@@ -66,6 +67,7 @@ public:
         , values_(values)
         , keys_(keys)
         , clock_(clock)
+        , guard_(clock)
     {}
     void mount(http::routes& on);
     task<http::reply> enroll(const http::context& ctx, enroll_request in);
@@ -74,6 +76,8 @@ public:
     task<void> finish(host_facts host);
 
 private:
+    task<http::reply>
+    redeem(const http::context& ctx, const std::optional<credential>& token, enroll_request in);
     [[nodiscard]] redeem_request to_redeem(
         const http::context& ctx, const enroll_request& in, const credential& token, std::string public_key
     ) const;
@@ -85,6 +89,7 @@ private:
     const config& values_;
     const hmac_keys& keys_;
     const clock_source& clock_;
+    enrollment_guard guard_;
 };
 
 }  // namespace leasehold::router::agents

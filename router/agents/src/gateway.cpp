@@ -2,6 +2,7 @@
 #include "enroll_api.hpp"
 #include "host_authenticator.hpp"
 #include "identity_api.hpp"
+#include "tenant_room.hpp"
 #include "tenant_store.hpp"
 
 #include <leasehold/base/error.hpp>
@@ -36,17 +37,6 @@ http::server_settings server_settings_of(const config& values)
     return settings;
 }
 
-http::routes_settings routes_settings_of(const clock_source& clock, metrics& into)
-{
-    http::routes_settings settings;
-    settings.patience = longest_handler;
-    settings.meters = &into;
-    settings.on_every_answer = [&clock](http::headers& fields) {
-        fields.set("Leasehold-Time", to_rfc3339(clock.wall()));
-    };
-    return settings;
-}
-
 }  // namespace
 
 struct gateway::impl : std::enable_shared_from_this<gateway::impl>
@@ -62,7 +52,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
         , values(with)
         , clock(time)
         , authenticator(from, keys, time)
-        , routes(authenticator, authorizer, routes_settings_of(time, into))
+        , routes(authenticator, authorizer, routes_settings_of(into))
         , store(from.sessions())
         , enrollment(from, store, values, keys, time)
         , data(store, values, time)
@@ -74,6 +64,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
         identity.mount(routes);
     }
 
+    http::routes_settings routes_settings_of(metrics& into);
     task<void> keep_reconciling(std::shared_ptr<impl> self);
     task<void> reconcile();
     task<void> finish_enrollments();
@@ -83,6 +74,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
     const clock_source& clock;
     host_authenticator authenticator;
     host_authorizer authorizer;
+    tenant_room room;
     http::routes routes;
     tenant_store store;
     enroll_api enrollment;
@@ -147,6 +139,21 @@ task<void> gateway::drain(std::chrono::milliseconds patience)
 task<void> gateway::reconcile()
 {
     co_await impl_->reconcile();
+}
+
+http::routes_settings gateway::impl::routes_settings_of(metrics& into)
+{
+    http::routes_settings settings;
+    settings.patience = longest_handler;
+    settings.meters = &into;
+    settings.on_every_answer = [this](http::headers& fields) {
+        fields.set("Leasehold-Time", to_rfc3339(clock.wall()));
+    };
+    settings.on_enter = [this](const http::incoming& head, std::size_t bytes) {
+        const auto tenant = authenticator.find_tenant(http::bearer_in(head.fields));
+        return tenant ? room.enter(*tenant, bytes) : nullptr;
+    };
+    return settings;
 }
 
 task<void> gateway::impl::keep_reconciling(std::shared_ptr<impl> self)

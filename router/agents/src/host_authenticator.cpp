@@ -1,7 +1,11 @@
 #include "host_authenticator.hpp"
 
+#include "name_keys.hpp"
+
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>
+
+#include <nlohmann/json.hpp>
 
 #include <utility>
 
@@ -18,8 +22,7 @@ constexpr auto previous_is_good_for = std::chrono::seconds(60);
 
 }  // namespace
 
-host_facts
-host_authenticator::find_host(const http::context&, const std::optional<credential>& presented) const
+host_facts host_authenticator::find_host(const std::optional<credential>& presented) const
 {
     const auto& lookup = ports_.lookup();
     if (!presented || presented->type != credential_type::host) refuse_credential();
@@ -53,11 +56,22 @@ host_authenticator::match_secret(const host_facts& host, std::string_view secret
     return is_previous ? match::previous : match::none;
 }
 
+std::optional<tenant_id> host_authenticator::find_tenant(std::optional<std::string_view> bearer) const
+{
+    const auto presented = credential::parse(bearer.value_or(std::string_view()));
+    if (!presented || presented->type != credential_type::host) return std::nullopt;
+    const auto host = ports_.lookup().find_host(host_id(presented->id));
+    if (match_secret(host.value_or(host_facts()), presented->secret_part.reveal()) == match::none) {
+        return std::nullopt;
+    }
+    return host->tenant;
+}
+
 task<std::shared_ptr<const http::principal>> host_authenticator::authenticate(const http::context& ctx)
 {
     const auto text = ctx.bearer();
     const auto presented = credential::parse(text.value_or(std::string_view()));
-    auto host = find_host(ctx, presented);
+    auto host = find_host(presented);
     const auto matched = match_secret(host, presented->secret_part.reveal());
     const auto now = clock_.wall();
     const bool is_past =
@@ -95,9 +109,12 @@ task<void> host_authenticator::promote(host_id host, std::vector<std::string> fo
 
 task<void> host_authenticator::refuse_other_names(const http::context& ctx, host_id host, tenant_id tenant)
 {
-    const auto name = ctx.header("Host").value_or(std::string_view());
-    const auto named = ports_.lookup().find_name(name);
-    if (!named.is_key || named.tenant == tenant) co_return;
+    std::string foreign;  // kinds of the names that lead elsewhere
+    for (const auto& name : read_name_keys(ctx, ports_.lookup())) {
+        if (name.tenant != tenant) foreign.append(name.kind).append(",");
+    }
+    if (foreign.empty()) co_return;
+    const auto keys = foreign + "credential";
     audit_request what;
     what.action = "host.route_conflict";
     what.tenant = tenant;
@@ -105,13 +122,14 @@ task<void> host_authenticator::refuse_other_names(const http::context& ctx, host
     what.outcome = "route_key_conflict";
     what.source_ip = ctx.request().peer;
     what.request_id = ctx.request_id();
+    what.detail = nlohmann::json{{"keys", keys}}.dump();
     log::error(
         "route.refused",
         {{"code", "route_key_conflict"},
          {"listener", "agents"},
          {"request_id", ctx.request_id()},
          {"peer", ctx.request().peer},
-         {"keys", "host,credential"},
+         {"keys", keys},
          {"host", host.to_string()}}
     );
     try {

@@ -10,8 +10,8 @@
 
 namespace leasehold::router::agents {
 
-// Who asks, from the credential alone: the directory's row of the id inside it. Names beside it (Host) may
-// only agree. Thread: the gateway's lane.
+// Who asks, from the credential alone: the directory's row of the id inside it. Names beside it (SNI,
+// Host) may only agree. Thread: the gateway's lane.
 class host_authenticator final : public http::authenticator
 {
 public:
@@ -21,6 +21,8 @@ public:
         , clock_(clock)
     {}
     task<std::shared_ptr<const http::principal>> authenticate(const http::context& ctx) override;
+    // Whose host it is that this credential proves, before anything else is looked at; empty: none.
+    [[nodiscard]] std::optional<tenant_id> find_tenant(std::optional<std::string_view> bearer) const;
 
 private:
     enum class match : std::uint8_t
@@ -31,8 +33,7 @@ private:
         previous
     };
 
-    [[nodiscard]] host_facts
-    find_host(const http::context& ctx, const std::optional<credential>& presented) const;
+    [[nodiscard]] host_facts find_host(const std::optional<credential>& presented) const;
     [[nodiscard]] match match_secret(const host_facts& host, std::string_view secret_part) const;
     task<void> promote(host_id host, std::vector<std::string> forms);
     task<void> refuse_other_names(const http::context& ctx, host_id host, tenant_id tenant);

@@ -22,6 +22,7 @@ std::optional<agents::tenant_facts> platform_gateway::find_tenant(const tenant_i
     facts.has_placement = found->placement.has_value();
     facts.schema_version = found->schema_version;
     facts.max_hosts = found->max_hosts;
+    facts.heartbeat_days = found->heartbeat_days;
     return facts;
 }
 

@@ -54,6 +54,7 @@ void echo_api::mount(routes& on)
 task<reply> echo_api::echo(const context& ctx)
 {
     reply out = plain_text(200, ctx.request().body);
+    if (!ctx.request().server_name.empty()) out.fields.set("X-Server-Name", ctx.request().server_name);
     if (const auto given = ctx.header("X-Given")) out.fields.set("X-Given", std::string(*given));
     co_return out;
 }

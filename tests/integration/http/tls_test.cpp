@@ -41,6 +41,17 @@ TEST_F(HttpTls, AnswersWhoeverTrustsItsAuthority)
         << "the system's authorities";
 }
 
+TEST_F(HttpTls, TellsWhichNameTheConnectionAskedFor)
+{
+    running_server one([&](server_settings& settings) { settings.tls = usual(); });
+    const auto name_of = [&](const std::string& host) {
+        const auto got = ask(one.at(host), get(), trusting(authority.ca_file()));
+        return std::string(got.fields.find("X-Server-Name").value_or("none"));
+    };
+    EXPECT_EQ(name_of("localhost"), "localhost");
+    EXPECT_EQ(name_of("127.0.0.1"), "none") << "an address is no name";
+}
+
 TEST_F(HttpTls, RefusesACertificateForAnotherName)
 {
     running_server one([&](server_settings& settings) {

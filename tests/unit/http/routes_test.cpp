@@ -1,3 +1,4 @@
+#include "pack_gzip.hpp"
 #include "thing_api.hpp"
 
 #include <leasehold/base/uuid.hpp>
@@ -7,7 +8,6 @@
 
 #include <string>
 #include <vector>
-#include <zlib.h>
 
 namespace leasehold::http::testing {
 namespace {
@@ -381,22 +381,6 @@ TEST(Routes, TakeJsonOnly)
     EXPECT_EQ(send("application/merge-patch+json"), 415) << "of PATCH only";
 }
 
-std::string pack(const std::string& text)
-{
-    z_stream state{};
-    EXPECT_EQ(deflateInit2(&state, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    std::string input = text;
-    std::string packed(deflateBound(&state, input.size()), '\0');
-    state.next_in = reinterpret_cast<Bytef*>(input.data());
-    state.avail_in = static_cast<uInt>(input.size());
-    state.next_out = reinterpret_cast<Bytef*>(packed.data());
-    state.avail_out = static_cast<uInt>(packed.size());
-    EXPECT_EQ(deflate(&state, Z_FINISH), Z_STREAM_END);
-    packed.resize(state.total_out);
-    deflateEnd(&state);
-    return packed;
-}
-
 TEST(Routes, UnpackGzipWithinTheLimitWhereARouteAllowsIt)
 {
     thing_service service;
@@ -407,22 +391,22 @@ TEST(Routes, UnpackGzipWithinTheLimitWhereARouteAllowsIt)
         what.body = std::move(body);
         return service.ask(std::move(what));
     };
-    const auto good = send("/api/v1/inventory/dmi", pack(std::string(90000, 'x')), "gzip");
+    const auto good = send("/api/v1/inventory/dmi", test::pack_gzip(std::string(90000, 'x')), "gzip");
     EXPECT_EQ(good.status, 200);
     EXPECT_EQ(good.body, "dmi:90000");
-    EXPECT_EQ(send("/api/v1/inventory/dmi", pack(std::string(200000, 'x')), "gzip").status, 413)
+    EXPECT_EQ(send("/api/v1/inventory/dmi", test::pack_gzip(std::string(200000, 'x')), "gzip").status, 413)
         << "unpacked too large";
     EXPECT_EQ(send("/api/v1/inventory/dmi", std::string(1001, 'x'), "gzip").status, 413)
         << "packed too large";
     EXPECT_EQ(send("/api/v1/inventory/dmi", "not gzip", "gzip").status, 400);
-    EXPECT_EQ(send("/api/v1/inventory/dmi", pack("x") + "tail", "gzip").status, 400);
-    const auto whole = pack("some text that is packed");
+    EXPECT_EQ(send("/api/v1/inventory/dmi", test::pack_gzip("x") + "tail", "gzip").status, 400);
+    const auto whole = test::pack_gzip("some text that is packed");
     EXPECT_EQ(send("/api/v1/inventory/dmi", whole.substr(0, whole.size() - 3), "gzip").status, 400) << "cut";
     EXPECT_EQ(send("/api/v1/inventory/dmi", "x", "br").status, 415);
     incoming beat(method::post, "/api/v1/beats");
     beat.fields.set("Authorization", "Bearer acme");
     beat.fields.set("Content-Encoding", "gzip");
-    beat.body = pack(R"({"at":"now"})");
+    beat.body = test::pack_gzip(R"({"at":"now"})");
     EXPECT_EQ(service.ask(std::move(beat)).status, 415) << "a route that does not allow it";
 }
 

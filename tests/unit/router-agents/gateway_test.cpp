@@ -339,6 +339,53 @@ TEST_F(GatewayTest, H6_ACredentialUnderAnotherTenantsNameIsRefusedAndAudited)
     EXPECT_EQ(enroll(machine(), ports.add_token(acme), "acme.example.com").status, 201);
 }
 
+// Guesses from one address, and how the others fare meanwhile.
+TEST_F(GatewayTest, WhoGuessesTokensIsHeldBackForAMinute)
+{
+    const auto token = ports.add_token(acme, [](auto& row) { row.max_uses = 1000; });
+    const auto id = credential::parse(token)->id;
+    const auto guess = [&](const uuid& of) {
+        const auto text = std::string(credential::make(credential_type::enrollment, of).to_text().reveal());
+        return enroll(machine(), text);
+    };
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(guess(id).status, 401) << i;
+    const auto held = guess(id);
+    EXPECT_EQ(held.status, 429);
+    EXPECT_EQ(code_of(held), "rate_limited");
+    EXPECT_EQ(held.fields.find("Retry-After"), "60");
+    EXPECT_EQ(enroll(machine(), token).status, 429) << "the right one is not looked at either";
+    EXPECT_EQ(enroll(machine(), ports.add_token(globex)).status, 201) << "another token is not concerned";
+
+    for (int i = 0; i < 90; ++i) EXPECT_EQ(guess(uuid::random()).status, 401) << i;
+    EXPECT_EQ(enroll(machine(), ports.add_token(globex)).status, 429) << "now the address is";
+    clock.advance(std::chrono::seconds(61));
+    EXPECT_EQ(enroll(machine(), token).status, 201);
+    for (int i = 0; i < 200; ++i)
+        EXPECT_EQ(enroll(machine(), token).status, 201) << "what succeeds is not counted";
+}
+
+TEST_F(GatewayTest, AllAttemptsOfASecondAreBounded)
+{
+    const auto token = ports.add_token(acme, [](auto& row) { row.max_uses = 1000; });
+    const machine same;
+    for (int i = 0; i < 500; ++i) ASSERT_EQ(enroll(same, token).status, 201) << i;
+    EXPECT_EQ(enroll(same, token).status, 429);
+    clock.advance(std::chrono::seconds(1));
+    EXPECT_EQ(enroll(same, token).status, 201);
+}
+
+TEST_F(GatewayTest, HeartbeatsAreKeptAsLongAsTheTenantSays)
+{
+    const auto days_of = [&](tenant_id tenant) {
+        ports.calls.clear();
+        send(method::post, "/heartbeat", ports.add_host(tenant), beat_body());
+        return ports.calls.at(0).statements.at(0).values.at(0);
+    };
+    ports.tenants[acme].heartbeat_days = 7;
+    EXPECT_EQ(days_of(acme), "7");
+    EXPECT_EQ(days_of(globex), "30");
+}
+
 // -- credentials and states --
 
 TEST_F(GatewayTest, StatesAllowWhatTheTableSays)

@@ -45,8 +45,7 @@ public:
     {
         return request_.fields.find(name);
     }
-    // Of "Authorization: Bearer …". The text is a secret: hand it on, never keep it.
-    [[nodiscard]] std::optional<std::string_view> bearer() const;
+    [[nodiscard]] std::optional<std::string_view> bearer() const { return bearer_in(request_.fields); }
     [[nodiscard]] const std::string& request_id() const noexcept { return request_id_; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }  // without query
     [[nodiscard]] std::string_view route() const noexcept { return route_; }  // its pattern

@@ -5,6 +5,7 @@
 #include <leasehold/http/message.hpp>
 
 #include <cstddef>
+#include <memory>
 
 namespace leasehold::http {
 
@@ -24,6 +25,9 @@ public:
     virtual ~handler() = default;
     // `head` has no body yet.
     [[nodiscard]] virtual admission admit(const incoming& head) const = 0;
+    // Before the body is read, which is of `bytes` at most on the wire. What is returned is kept until the
+    // answer is out; what is thrown is the answer, and the body stays unread.
+    virtual std::shared_ptr<const void> enter(const incoming&, std::size_t) { return nullptr; }
     // Every outcome is a reply; what is thrown ends the connection with 500.
     virtual task<reply> handle(incoming what) = 0;
     // The answer for a request that the listener itself refuses (too large, malformed, too slow, too many).

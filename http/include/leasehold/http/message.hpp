@@ -41,6 +41,9 @@ private:
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+// Of "Authorization: Bearer …". The text is a secret: hand it on, never keep it.
+std::optional<std::string_view> bearer_in(const headers& fields);
+
 // A request as it arrived at a listener.
 struct incoming
 {
@@ -54,6 +57,7 @@ struct incoming
     std::string body;
     std::string peer;  // address without port; "unix" on a Unix socket
     bool is_tls = false;
+    std::string server_name;  // SNI of its connection, as sent; empty: none
     std::chrono::steady_clock::time_point arrived_at =
         std::chrono::steady_clock::now();  // its head was complete
 };

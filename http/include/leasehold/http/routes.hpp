@@ -39,7 +39,9 @@ struct routes_settings
     std::size_t body_limit = 64U << 10U;
     std::chrono::milliseconds patience{30000};      // of a handler; 0: none
     std::function<void(headers&)> on_every_answer;  // adds headers (Leasehold-Time)
-    metrics* meters = nullptr;                      // null: process_metrics()
+    // handler::enter() of what a route takes.
+    std::function<std::shared_ptr<const void>(const incoming& head, std::size_t bytes)> on_enter;
+    metrics* meters = nullptr;  // null: process_metrics()
 };
 
 // The table of routes of one listener, and everything that is the same for each: match, request id,
@@ -93,6 +95,7 @@ public:
     // Whole, from request to answer; never throws.
     task<reply> handle(incoming what) override;
     [[nodiscard]] admission admit(const incoming& head) const override;
+    std::shared_ptr<const void> enter(const incoming& head, std::size_t bytes) override;
     reply refuse(const incoming& head, const error& why) override;
 
 private:

@@ -68,6 +68,7 @@ struct tenant_record
     std::optional<std::int64_t> max_clients;
     std::optional<std::int64_t> max_hosts;
     // Of `settings`.
+    std::optional<std::int64_t> heartbeat_days;
     bool session_mode = false;
     bool allow_session_mode = false;
     std::vector<network> networks;  // empty: from anywhere

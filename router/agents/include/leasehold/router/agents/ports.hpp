@@ -30,6 +30,7 @@ struct tenant_facts
     bool has_placement = false;
     std::int64_t schema_version = 0;  // of the tenant chain; 0: unknown
     std::optional<std::int64_t> max_hosts;
+    std::optional<std::int64_t> heartbeat_days;  // how long heartbeats are kept
 };
 
 struct host_facts
