@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -162,27 +163,38 @@ TEST_P(Provision, P6_ATenantsOwnerDoesNotOwnItsDatabase)
     );
 }
 
-TEST(Provisioning, P3_TwentyAtOnceClashNowhere)
+TEST(Provisioning, P3_AHundredAtOnceClashNowhere)
 {
+    constexpr int count = 100;
     control_stage stage(2);
     std::vector<control_stage::asked> all;
-    for (int i = 0; i < 20; ++i)
-        all.push_back(stage.ask("many-" + std::to_string(i), i % 2 == 0 ? "eu-1" : "us-1"));
+    std::map<std::string, std::set<std::string>> wanted;  // server -> tids
+    std::string tids;
+    for (int i = 0; i < count; ++i) {
+        const std::string server = i % 2 == 0 ? "eu-1" : "us-1";
+        all.push_back(stage.ask("many-" + std::to_string(i), server));
+        const auto text = tid::of(all.back().tenant).text();
+        wanted[server].insert(text);
+        tids += (tids.empty() ? "" : "|") + text;
+    }
     std::set<std::string> databases;
     for (const auto& one : all) {
-        stage.succeed(one.operation);
-        const auto at = stage.run(stage.with.current_place(one.tenant));
-        databases.insert(at.where.database);
-        EXPECT_EQ(
-            number(
-                *stage.superuser(at),
-                "select count(*) from pg_database where datname ~ '^t_" + tid::of(one.tenant).text() + "_'"
-            ),
-            1
-        );
+        const auto ended = stage.succeed(one.operation);
+        for (const auto& step : ended.steps) EXPECT_EQ(step.error, nlohmann::json()) << step.name;
+        databases.insert(stage.run(stage.with.current_place(one.tenant)).where.database);
     }
-    EXPECT_EQ(databases.size(), 20U);
-    EXPECT_EQ(stage.run(stage.tenants.count()), 20);
+    EXPECT_EQ(databases.size(), all.size());
+    EXPECT_EQ(stage.run(stage.tenants.count()), count);
+    // One database each, on its own server alone.
+    for (const auto& [server, own] : wanted) {
+        const auto root = database::connect(leasehold::test::the_stack().server(server).superuser_endpoint());
+        std::multiset<std::string> found;
+        for (const auto& row : root->run_plain_rows(
+                 "select split_part(datname, '_', 2) from pg_database where datname ~ '^t_(" + tids + ")_'"
+             ))
+            found.insert(row[0].value());
+        EXPECT_EQ(found, std::multiset<std::string>(own.begin(), own.end())) << server;
+    }
 }
 
 TEST(Provisioning, P3_OfTwoProvisionersOneWinsAndTheOtherSeesIt)

@@ -19,14 +19,6 @@ std::string first_line(const std::string& file)
     return line;
 }
 
-const nlohmann::json& server_named(const std::string& name)
-{
-    for (const auto& one : the_line().at("servers")) {
-        if (one.at("name") == name) return one;
-    }
-    throw std::runtime_error("no server " + name);
-}
-
 }  // namespace
 
 const nlohmann::json& the_line()
@@ -38,6 +30,14 @@ const nlohmann::json& the_line()
         return nlohmann::json::parse(in);
     }();
     return facts;
+}
+
+const nlohmann::json& server_named(const std::string& name)
+{
+    for (const auto& one : the_line().at("servers")) {
+        if (one.at("name") == name) return one;
+    }
+    throw std::runtime_error("no server " + name);
 }
 
 tenant_of_line tenant(const std::string& slug)
@@ -77,16 +77,23 @@ std::string client_program(const std::string& server, const std::string& name)
     return "/usr/lib/postgresql/15/bin/" + name;
 }
 
+std::unique_ptr<database::session> superuser_on(const std::string& server, const std::string& database)
+{
+    const auto& facts = server_named(server);
+    database::endpoint where;
+    where.hosts.emplace_back(facts.at("socket_dir"), facts.at("port"));
+    where.database = database;
+    where.user = facts.at("superuser");
+    where.sslmode = "disable";
+    where.application_name = "leasehold test";
+    where.search_path = "public, pg_temp";
+    return database::connect(where);
+}
+
 std::string on_server(const tenant_of_line& where, const std::string& sql)
 {
-    const auto& server = server_named(where.server);
-    const auto done = run_shell(
-        client_program(where.server, "psql") + " -X -q -A -t -h " +
-        server.at("socket_dir").get<std::string>() + " -p " + std::to_string(server.at("port").get<int>()) +
-        " -U postgres -d " + where.database + " -c \"" + sql + "\""
-    );
-    if (done.exit_code != 0) throw std::runtime_error(done.output);
-    return done.output.substr(0, done.output.find_last_not_of('\n') + 1);
+    const auto rows = superuser_on(where.server, where.database)->run_plain_rows(sql);
+    return rows.empty() ? std::string() : rows.at(0)[0].value_or("");
 }
 
 finished run_leasehold(const std::string& arguments)

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <leasehold/database/session.hpp>
+
 #include <nlohmann/json.hpp>
 
+#include <memory>
 #include <string>
 
 namespace leasehold::test {
@@ -9,6 +12,9 @@ namespace leasehold::test {
 // The installation that the fixture `line_up` has brought up (tools/demo.py with this build's binary): its
 // demo.json.
 const nlohmann::json& the_line();
+
+// Its facts of one server: registry, eu-1, us-1.
+const nlohmann::json& server_named(const std::string& name);
 
 struct tenant_of_line
 {
@@ -30,6 +36,8 @@ finished run_shell(const std::string& command);
 
 // Client programs of PostgreSQL, of the version of that server.
 std::string client_program(const std::string& server, const std::string& name);
+// A superuser's session on a server of the line.
+std::unique_ptr<database::session> superuser_on(const std::string& server, const std::string& database);
 // As superuser, straight on the tenant's server.
 std::string on_server(const tenant_of_line& where, const std::string& sql);
 // `leasehold` with the owner key.
