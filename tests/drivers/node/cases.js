@@ -33,7 +33,8 @@ class Copy {
     connection.endCopyFrom();
   }
 
-  handleCopyData(message) { this.received.push(message.chunk); }
+  // The driver's parser uses its buffer again.
+  handleCopyData(message) { this.received.push(Buffer.from(message.chunk)); }
 
   handleError(error) { this.callback(error); }
 

@@ -62,27 +62,29 @@ void run_driver(const std::string& command)
     EXPECT_NE(done.output.find("ok   "), std::string::npos) << done.output;
 }
 
-TEST(Clients, Psycopg)
+// Every driver's cases against both PostgreSQL versions.
+class Driver : public testing::TestWithParam<const char*>
 {
-    run_driver(tools + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + tenant("acme").dsn_file);
+protected:
+    [[nodiscard]] static std::string dsn_file() { return tenant(GetParam()).dsn_file; }
+};
+
+TEST_P(Driver, Psycopg)
+{
+    run_driver(tools + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + dsn_file());
 }
 
-TEST(Clients, PsycopgOnPostgresql17)
+TEST_P(Driver, Asyncpg)
 {
-    run_driver(tools + "/drivers/bin/python " + drivers + "/psycopg_cases.py " + tenant("globex").dsn_file);
+    run_driver(tools + "/drivers/bin/python " + drivers + "/asyncpg_cases.py " + dsn_file());
 }
 
-TEST(Clients, Asyncpg)
+TEST_P(Driver, NodePostgres)
 {
-    run_driver(tools + "/drivers/bin/python " + drivers + "/asyncpg_cases.py " + tenant("acme").dsn_file);
+    run_driver("node " + drivers + "/node/cases.js " + dsn_file() + " " + tools + "/node/node_modules");
 }
 
-TEST(Clients, NodePostgres)
-{
-    run_driver(
-        "node " + drivers + "/node/cases.js " + tenant("acme").dsn_file + " " + tools + "/node/node_modules"
-    );
-}
+INSTANTIATE_TEST_SUITE_P(Tenants, Driver, testing::Values("acme", "globex"));
 
 }  // namespace
 }  // namespace leasehold::test

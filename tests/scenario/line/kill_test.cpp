@@ -1,111 +1,22 @@
 // kill -9 of `leasehold serve` while a tenant is being created: the operation ends all the same, and nothing
 // is left behind.
+#include "serve_process.hpp"
 #include "the_line.hpp"
 
 #include <gtest/gtest.h>
 
-#include <csignal>
-#include <fcntl.h>
-#include <fstream>
-#include <sstream>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 
 namespace leasehold::test {
 namespace {
 
 using std::chrono::milliseconds;
 
-const char* facts_file()
-{
-    return std::getenv("LEASEHOLD_LINE");
-}
-
-nlohmann::json load_facts()
-{
-    std::ifstream in(facts_file());
-    return nlohmann::json::parse(in);
-}
-
-// The kernel's start time of a process, as tools/demo/program.py records it.
-std::string started_at(pid_t pid)
-{
-    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(stat)), {});
-    std::istringstream fields(text.substr(text.rfind(')') + 2));
-    std::string field;
-    for (int i = 0; i < 20; ++i) fields >> field;
-    return field;
-}
-
-// Another `serve` of the line, which the fixture ends as it would have ended the first.
-void start_serve()
-{
-    auto facts = load_facts();
-    const auto log = facts.at("log_dir").get<std::string>() + "/serve.log";
-    const auto config = facts.at("config_file").get<std::string>();
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::setsid();
-        const int out = ::open(log.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-        const int in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-        ::dup2(in, 0);
-        ::dup2(out, 1);
-        ::dup2(out, 2);
-        // The grandchild belongs to nobody here, so no test waits for it.
-        if (::fork() != 0) ::_exit(0);
-        std::ofstream(facts_file() + std::string(".pid")) << ::getpid();
-        ::execl(LEASEHOLD_BINARY, LEASEHOLD_BINARY, "serve", "--dev", "--config", config.c_str(), nullptr);
-        ::_exit(127);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    for (int i = 0; i < 300; ++i) {
-        if (run_shell(std::string(LEASEHOLD_BINARY) + " health --config " + config).exit_code == 0) break;
-        std::this_thread::sleep_for(milliseconds(100));
-    }
-    pid_t pid = 0;
-    std::ifstream(facts_file() + std::string(".pid")) >> pid;
-    for (auto& process : facts.at("processes")) {
-        if (process.at("name") != "serve") continue;
-        process["pid"] = pid;
-        process["started"] = started_at(pid);
-    }
-    facts["pids"]["serve"] = pid;
-    std::ofstream(facts_file()) << facts.dump(2);
-}
-
-void kill_serve()
-{
-    const pid_t pid = load_facts().at("pids").at("serve").get<pid_t>();
-    ASSERT_GT(pid, 1);
-    ::kill(pid, SIGKILL);
-    for (int i = 0; i < 100 && ::kill(pid, 0) == 0; ++i) std::this_thread::sleep_for(milliseconds(20));
-}
-
 nlohmann::json operation(const std::string& id)
 {
     const auto shown = run_leasehold("operation show " + id + " --json 2>/dev/null");
     if (shown.exit_code != 0) return nlohmann::json::object();
     return nlohmann::json::parse(shown.output);
-}
-
-// As if the minute had passed after which a silent process counts as dead, and the half of it for which a
-// worker holds an operation: what waits for the killed process's acknowledgement and lease goes on at once.
-void let_time_pass()
-{
-    for (const auto& server : the_line().at("servers")) {
-        if (server.at("name") != "registry") continue;
-        const auto done = run_shell(
-            "/usr/lib/postgresql/15/bin/psql -X -q -h " + server.at("socket_dir").get<std::string>() +
-            " -p " + std::to_string(server.at("port").get<int>()) +
-            " -U postgres -d leasehold -c \"update registry_router set seen_at = seen_at - interval '2 "
-            "minutes'\" "
-            "-c \"update registry_operation set lease_until = now() where state = 'running'\""
-        );
-        ASSERT_EQ(done.exit_code, 0) << done.output;
-    }
 }
 
 std::string count_on(const std::string& server, const std::string& sql)
@@ -138,7 +49,6 @@ TEST_P(KillDuringProvision, IsResumedAndItsDeletionLeavesNothing)
         if (reached) break;
     }
     kill_serve();
-    let_time_pass();
     start_serve();
 
     std::string state;
