@@ -119,6 +119,7 @@ private:
             );
         }
         const bool missing = known == there.end();
+        is_broker_new_ = is_broker_new_ || missing;
         if (missing && !request_.dry_run)
             co_await setup_->enable_mount(vault_client::mount_name(at), type, std::move(options));
         tell("broker mount " + at, missing);
@@ -193,6 +194,11 @@ private:
 
     task<void> prepare_server(const provisioned_server_config& server)
     {
+        const auto* const roles = " roles, base database and broker database config";
+        if (request_.dry_run && is_broker_new_) {
+            tell(server.name + roles, true);  // there is nowhere to look
+            co_return;
+        }
         const auto path = servers::provisioner_path(server.name);
         const vault_client::config_name config(server.name);
         auto known = co_await setup_->get_kv(path);
@@ -200,7 +206,7 @@ private:
         const bool is_prepared =
             broker_config && known && known->data.count("current") != 0 && known->data.count("broker") == 0;
         if (request_.dry_run) {
-            tell(server.name + " roles, base database and broker database config", !is_prepared);
+            tell(server.name + roles, !is_prepared);
             co_return;
         }
         if (is_prepared) {
@@ -395,6 +401,7 @@ private:
     std::function<void(const bootstrap_event&)> report_;
     std::unique_ptr<broker_setup> setup_;
     vault_client::broker_mounts mounts_;
+    bool is_broker_new_ = false;  // a mount was missing
     worker_pool workers_{"bootstrap", 1, 8};
 };
 

@@ -351,6 +351,7 @@ std::string bootstrap_script(const bootstrap_verifiers& with)
         R"(-- Prepares this PostgreSQL server for Leasehold: two logins, the base database, PUBLIC closed.
 -- Run it once as superuser: psql -X -d postgres -f THIS_FILE. Safe to repeat. Of passwords it has verifiers alone.
 \set ON_ERROR_STOP on
+set client_min_messages = warning;
 begin;
 {}commit;
 select {} where not exists (select from pg_catalog.pg_database where datname = 'leasehold_base') \gexec

@@ -94,6 +94,8 @@ protected:
         one.ca_file = own.ca_file;
         one.broker_ca_file = own.ca_file;
         one.superuser = "nobody_of_this_name";
+        one.superuser_password_file = folder / "no-password";
+        create_secret_file(one.superuser_password_file, "x\n");
         one.accept = {"createrole_is_superuser", "lease_network_open"};
         values.provisioning.servers = {one};
     }
