@@ -118,6 +118,11 @@ int serve(const invocation& how, const std::string& role_text)
     const auto keys = load_hmac_keys(values, facts.is_new && role != serve_role::router);
     if (!secrets_are_locked()) log::warn("secrets.not_locked", {{"fix", "raise LimitMEMLOCK (ulimit -l)"}});
 
+    process_metrics()
+        .make_gauge(
+            "leasehold_build_info", "1, with the version that runs.", {{"version", LEASEHOLD_VERSION}}
+        )
+        .set(1);
     serving parts(values, keys, role, std::move(allowed), how.development);
     log::info(
         "serve.started",
