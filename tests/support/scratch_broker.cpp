@@ -1,18 +1,17 @@
 #include "scratch_broker.hpp"
 
+#include "free_port.hpp"
+
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/file.hpp>
 #include <leasehold/http/client.hpp>
 
-#include <arpa/inet.h>
 #include <chrono>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdexcept>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -22,20 +21,6 @@ namespace {
 
 namespace vc = leasehold::vault_client;
 using namespace std::chrono_literals;
-
-std::uint16_t free_port()
-{
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    auto* any = static_cast<sockaddr*>(static_cast<void*>(&at));
-    const bool fine = ::bind(fd, any, size) == 0 && ::getsockname(fd, any, &size) == 0;
-    ::close(fd);
-    if (!fine) throw std::runtime_error("no free port");
-    return ntohs(at.sin_port);
-}
 
 }  // namespace
 

@@ -1,8 +1,11 @@
 #include "installation.hpp"
+#include "scratch_folder.hpp"
 #include "stack.hpp"
 
+#include <leasehold/base/file.hpp>
 #include <leasehold/control-plane/fleet_migration.hpp>
 #include <leasehold/migrations/apply.hpp>
+#include <leasehold/migrations/fleet_chain.hpp>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -129,6 +132,76 @@ TEST(Collapsed, G16_ThreeChainsInOneDatabaseByTheMigrateLogin)
     EXPECT_EQ(
         made.rows("select checksum from public.registry_schema_state where chain = 'tenant'").at(0)[0],
         tenant_chain().checksum()
+    );
+}
+
+// Own files beside the built-in ones, and instead of them.
+TEST(Collapsed, G16_ExtendedAndReplacedChainsReachTheirNewest)
+{
+    const test::scratch_folder folder;
+    std::filesystem::create_directory(folder / "extend");
+    std::filesystem::create_directory(folder / "replace");
+    const std::string head = "-- leasehold: phase expand\n";
+    store_file(folder / "extend/5000_create_note.sql", head + "create table note (id bigint primary key);\n");
+    store_file(
+        folder / "replace/0001_create_only.sql", head + "create table only_one (id bigint primary key);\n"
+    );
+    for (const std::string mode : {"extend", "replace"}) {
+        const test::installation made;
+        auto values = made.config();
+        values.migrations.tenant_dir = folder / mode;
+        values.migrations.tenant_mode = mode;
+        const auto ours = tenant_chain_of(values.migrations);
+        EXPECT_EQ(ours.files().size(), mode == "extend" ? tenant_chain().files().size() + 1 : 1U);
+        EXPECT_EQ(
+            control_plane::migrate_collapsed(values, "test").files, static_cast<int>(ours.files().size())
+        );
+        EXPECT_EQ(control_plane::migrate_collapsed(values, "test").files, 0);
+        const auto of_name = [&](const std::string& name) {
+            return made.rows("select 1 from pg_class where relname = '" + name + "' and relkind = 'r'")
+                .size();
+        };
+        EXPECT_EQ(of_name("hosts"), mode == "extend" ? 1U : 0U);
+        EXPECT_EQ(of_name("note"), mode == "extend" ? 1U : 0U);
+        EXPECT_EQ(of_name("only_one"), mode == "extend" ? 0U : 1U);
+        EXPECT_EQ(
+            made.rows("select checksum from public.registry_schema_state where chain = 'tenant'").at(0)[0],
+            ours.checksum()
+        );
+    }
+}
+
+// What the engine does for the schema tier: tenants of one database, a schema and a version table each.
+TEST_P(Prefix, G16_FiftySchemasOfOneDatabaseEachReachTheNewest)
+{
+    const auto session = database::connect(database_.superuser_endpoint());
+    for (int round = 0; round < 2; ++round) {
+        for (int i = 0; i < 50; ++i) {
+            apply_settings how;
+            how.applied_by = "test";
+            how.schema = fmt::format("tenant_{}", i);
+            if (round == 0) session->run_plain("create schema " + how.schema);
+            const auto done = apply_chain(*session, tenant_chain(), how);
+            EXPECT_EQ(done.files, round == 0 ? static_cast<int>(tenant_chain().files().size()) : 0)
+                << how.schema;
+            EXPECT_EQ(done.checksum, tenant_chain().checksum()) << how.schema;
+        }
+    }
+    // Each has the same objects; nothing lies in another place, and no key leads from one tenant to another.
+    std::map<std::string, std::set<std::string>> by_schema;
+    for (const auto& row : session->run_plain_rows(objects)) {
+        const auto kind = row.get<std::string>("kind");
+        if (kind == "relation" || kind == "routine")
+            by_schema[row.get<std::string>("schema")].insert(row.get<std::string>("name"));
+    }
+    ASSERT_EQ(by_schema.size(), 50U);
+    for (const auto& [schema, names] : by_schema) EXPECT_EQ(names, by_schema.at("tenant_0")) << schema;
+    EXPECT_EQ(
+        session
+            ->run_plain_rows("select count(*) from pg_constraint c join pg_class f on f.oid = c.conrelid "
+                             "join pg_class t on t.oid = c.confrelid where f.relnamespace <> t.relnamespace")
+            .at(0)[0],
+        "0"
     );
 }
 

@@ -77,6 +77,7 @@ ended program::wait()
     }
     ended how;
     how.exit_code = WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
+    how.left_core = WIFSIGNALED(status_) && WCOREDUMP(status_);
     how.out = load_file(folder_ / "out");
     how.err = load_file(folder_ / "err");
     return how;

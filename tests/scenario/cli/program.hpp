@@ -15,6 +15,7 @@ struct ended
     int exit_code = -1;  // 128 + signal where one ended it
     std::string out;
     std::string err;
+    bool left_core = false;
 };
 
 // A program as its users run it: a process with pipes for nobody, its output in files. Gone at the end,
