@@ -194,7 +194,7 @@ private:
 
     task<void> prepare_server(const provisioned_server_config& server)
     {
-        const auto* const roles = " roles, base database and broker database config";
+        const auto* const roles = " roles, base database, broker config";
         if (request_.dry_run && is_broker_new_) {
             tell(server.name + roles, true);  // there is nowhere to look
             co_return;
