@@ -13,6 +13,8 @@ CREATE TABLE registry_router (
     version         text NOT NULL DEFAULT '',
     chains          jsonb NOT NULL DEFAULT '{}',
     lanes           bigint NOT NULL DEFAULT 0,
+    machine         text NOT NULL DEFAULT '',  -- and the process on it: who starts there can see whether it has ended
+    process         text NOT NULL DEFAULT '',
     applied_change  bigint NOT NULL DEFAULT 0,
     gaps            bigint[] NOT NULL DEFAULT '{}',
     slots           jsonb NOT NULL DEFAULT '{}',
@@ -23,7 +25,8 @@ CREATE TABLE registry_router (
 -- p_id is new for each start of a process. A router gets a number that no other live one has; registering again under
 -- one id keeps number and epoch, unless the number was given on meanwhile. Whoever was silent for 7 days is forgotten.
 CREATE FUNCTION registry_router_register(
-    p_id uuid, p_role text, p_address text, p_version text, p_chains jsonb, p_lanes bigint
+    p_id uuid, p_role text, p_address text, p_version text, p_chains jsonb, p_lanes bigint, p_machine text,
+    p_process text
 ) RETURNS TABLE (number bigint, epoch bigint, installation uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -42,9 +45,9 @@ BEGIN
         END IF;
         UPDATE registry_router r SET number = NULL WHERE r.number = v_number;
     END IF;
-    INSERT INTO registry_router AS r (id, role, number, epoch, address, version, chains, lanes)
+    INSERT INTO registry_router AS r (id, role, number, epoch, address, version, chains, lanes, machine, process)
     VALUES (p_id, p_role, v_number, nextval('registry_router_epoch'), p_address, p_version,
-            coalesce(p_chains, '{}'), coalesce(p_lanes, 0))
+            coalesce(p_chains, '{}'), coalesce(p_lanes, 0), coalesce(p_machine, ''), coalesce(p_process, ''))
     ON CONFLICT (id) DO UPDATE
        SET epoch = CASE WHEN r.number IS NOT DISTINCT FROM excluded.number THEN r.epoch ELSE excluded.epoch END,
            number = excluded.number, address = excluded.address, version = excluded.version,
@@ -88,6 +91,13 @@ CREATE FUNCTION registry_router_deregister(p_id uuid) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH gone AS (DELETE FROM registry_router WHERE id = p_id RETURNING id)
     SELECT EXISTS (SELECT FROM gone)
+$$;
+
+-- The routers that registered from this machine. One that was killed says nothing and would count as live for a minute;
+-- the next one to start there looks whether its process still runs, and deregisters it if not.
+CREATE FUNCTION registry_routers_of(p_machine text) RETURNS TABLE (id uuid, process text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT r.id, r.process FROM registry_router r WHERE r.machine = p_machine AND p_machine <> ''
 $$;
 
 -- What a router itself records; its principal can be no other. NULL: it is not registered.

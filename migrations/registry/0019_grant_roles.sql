@@ -19,9 +19,10 @@ REVOKE EXECUTE ON FUNCTION
     registry_hosts_seen(uuid[]), registry_keys_used(uuid[]),
     registry_operation_notify(), registry_operation_claim(text, interval),
     registry_operation_hold(uuid, bigint, interval),
-    registry_router_register(uuid, text, text, text, jsonb, bigint), registry_router_beat(uuid, jsonb),
+    registry_router_register(uuid, text, text, text, jsonb, bigint, text, text), registry_router_beat(uuid, jsonb),
     registry_router_ack(uuid, bigint, bigint[]), registry_router_deregister(uuid),
     registry_router_audit(uuid, text, uuid, text, text, inet, text, jsonb), registry_routers_behind(bigint),
+    registry_routers_of(text),
     registry_collapsed_grant()
     FROM PUBLIC;
 
@@ -46,7 +47,7 @@ GRANT EXECUTE ON FUNCTION
     registry_tenant_transition(uuid, text[], text, text, text, text, inet, jsonb),
     registry_license_lock(), registry_enrollments_expire(interval),
     registry_operation_claim(text, interval), registry_operation_hold(uuid, bigint, interval),
-    registry_router_register(uuid, text, text, text, jsonb, bigint), registry_router_beat(uuid, jsonb),
+    registry_router_register(uuid, text, text, text, jsonb, bigint, text, text), registry_router_beat(uuid, jsonb),
     registry_router_deregister(uuid), registry_routers_behind(bigint), registry_keys_used(uuid[])
     TO leasehold_registry_control;
 
@@ -62,7 +63,7 @@ GRANT EXECUTE ON FUNCTION
     registry_host_renew(uuid, bigint, text, timestamptz, bytea, interval, inet, text),
     registry_host_promote(uuid, text[]), registry_host_lock(uuid, text, inet, text, jsonb),
     registry_hosts_seen(uuid[]), registry_keys_used(uuid[]),
-    registry_router_register(uuid, text, text, text, jsonb, bigint), registry_router_beat(uuid, jsonb),
+    registry_router_register(uuid, text, text, text, jsonb, bigint, text, text), registry_router_beat(uuid, jsonb),
     registry_router_ack(uuid, bigint, bigint[]), registry_router_deregister(uuid),
-    registry_router_audit(uuid, text, uuid, text, text, inet, text, jsonb)
+    registry_router_audit(uuid, text, uuid, text, text, inet, text, jsonb), registry_routers_of(text)
     TO leasehold_registry_router;

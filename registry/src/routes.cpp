@@ -17,7 +17,10 @@ using database::transaction;
 
 constexpr query register_one{"router_register", R"(
     select number, epoch, installation::text as installation
-      from public.registry_router_register($1::uuid, 'router', $2, $3, '{}'::jsonb, $4::bigint))"};
+      from public.registry_router_register($1::uuid, 'router', $2, $3, '{}'::jsonb, $4::bigint, $5, $6))"};
+
+constexpr query on_machine{
+    "routers_of", "select id::text as id, process from public.registry_routers_of($1)"};
 
 constexpr query beat_one{"router_beat", "select known from public.registry_router_beat($1::uuid, $2::jsonb)"};
 
@@ -293,16 +296,27 @@ double to_seconds(std::chrono::milliseconds span)
 
 }  // namespace
 
-router_registration
-routes::register_router(router_id id, const std::string& address, const std::string& version, int lanes)
+router_registration routes::register_router(router_id id, const router_facts& facts)
 {
     return pool_.run_blocking([&](transaction& tx) {
-        const auto told = tx.get_one(register_one, id, address, version, lanes);
+        const auto told = tx.get_one(
+            register_one, id, facts.address, facts.version, facts.lanes, facts.machine, facts.process
+        );
         router_registration made;
         made.number = static_cast<std::uint8_t>(told.get<int>("number"));
         made.epoch = told.get<std::int64_t>("epoch");
         made.installation = told.get<installation_id>("installation");
         return made;
+    });
+}
+
+std::map<router_id, std::string> routes::routers_of(const std::string& machine)
+{
+    return pool_.run_blocking([&](transaction& tx) {
+        std::map<router_id, std::string> found;
+        for (const auto& row : tx.find_all(on_machine, machine))
+            found.emplace(row.get<router_id>("id"), row.get<std::string>("process"));
+        return found;
     });
 }
 

@@ -4,12 +4,15 @@
 #include "gateway/platform_gateway.hpp"
 #include "lane_metrics.hpp"
 #include "license_watch.hpp"
+#include "process_identity.hpp"
 #include "registry_endpoint.hpp"
 #include "relay/lane_set.hpp"
+#include "right_end.hpp"
 #include "server/leases.hpp"
 #include "server/server_logins.hpp"
 
 #include <leasehold/base/file.hpp>
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
 #include <leasehold/base/worker_pool.hpp>
 #include <leasehold/database/listener.hpp>
@@ -26,6 +29,7 @@
 #include <algorithm>
 #include <future>
 #include <thread>
+#include <unistd.h>
 
 namespace leasehold::router {
 namespace {
@@ -72,20 +76,6 @@ std::string file_text(const path& file)
     } catch (const error&) {
         return {};  // none there: the registry's row may have one
     }
-}
-
-// Runs a coroutine on a lane and waits for it here.
-void run_on(asio::io_context& lane, std::string name, task<void> work)
-{
-    auto done = std::make_shared<std::promise<void>>();
-    auto ended = done->get_future();
-    auto whole = [](task<void> inner, std::shared_ptr<std::promise<void>> tell) -> task<void> {
-        outcome<void> result;
-        co_await detail::run_into(std::move(inner), result);
-        tell->set_value();
-    }(std::move(work), done);
-    spawn(lane, std::move(name), std::move(whole));
-    ended.wait();
 }
 
 // Counts answers of other lanes and wakes a coroutine when the last has come.
@@ -170,6 +160,8 @@ struct router::impl final : feed_consumer
     bool has_broker() const { return std::holds_alternative<multi_tenant>(how); }
 
     void start();
+    void bury_predecessors();
+    [[nodiscard]] registry::router_facts facts_of_itself() const;
     void make_lanes(const registry::router_registration& as);
     void make_leases();
     void make_feed(const installation_id& installation);
@@ -188,11 +180,8 @@ struct router::impl final : feed_consumer
 
 void router::impl::start()
 {
-    const auto address_text =
-        values.router.advertise.empty()
-            ? (values.router.listen.empty() ? "" : values.router.listen.front().to_string())
-            : values.router.advertise;
-    const auto as = routes.register_router(id, address_text, settings.version, relay_lanes_of(values.router));
+    bury_predecessors();
+    const auto as = routes.register_router(id, facts_of_itself());
     is_started = true;
     make_lanes(as);
     make_leases();
@@ -207,6 +196,35 @@ void router::impl::start()
          {"front_lanes", fronts.size()},
          {"mode", has_broker() ? "multi_tenant" : "single_tenant"}}
     );
+}
+
+registry::router_facts router::impl::facts_of_itself() const
+{
+    registry::router_facts all;
+    all.address = values.router.advertise;
+    if (all.address.empty() && !acceptors.empty()) all.address = acceptors.front()->bound().to_string();
+    if (all.address.empty() && !values.router.listen.empty())
+        all.address = values.router.listen.front().to_string();
+    all.version = settings.version;
+    all.lanes = relay_lanes_of(values.router);
+    if (auto own = identify(::getpid())) {
+        all.machine = std::move(own->machine);
+        all.process = std::move(own->process);
+    }
+    return all;
+}
+
+// Who was killed on this machine says nothing, and operations would wait a minute for it to speak. It holds
+// no session any more: that it has ended is certain, whatever address it had.
+void router::impl::bury_predecessors()
+{
+    const auto own = identify(::getpid());
+    if (!own) return;
+    for (const auto& [other, process] : routes.routers_of(own->machine)) {
+        if (!has_ended(process)) continue;
+        log::warn("router.predecessor_ended", {{"router", other.to_string()}, {"process", process}});
+        routes.deregister(other);
+    }
 }
 
 void router::impl::make_lanes(const registry::router_registration& as)
@@ -244,8 +262,7 @@ void router::impl::make_leases()
     parts.on = fronts.front().get();
     parts.hashing = &hashing;
     if (has_broker()) {
-        auto work = make_roster();
-        run_on(home(), "router.leases", std::move(work));
+        run_on(home(), make_roster());
         parts.roster = roster.get();
         parts.known = known_leases.get();
     } else {
@@ -313,8 +330,7 @@ void router::impl::open_listeners()
 void router::impl::register_again()
 {
     log::warn("router.forgotten", {{"router", id.to_string()}});
-    const auto address_text = acceptors.empty() ? std::string() : acceptors.front()->bound().to_string();
-    routes.register_router(id, address_text, settings.version, relay_lanes_of(values.router));
+    routes.register_router(id, facts_of_itself());
 }
 
 task<void> router::impl::publish(directory_ptr now)
@@ -348,6 +364,8 @@ task<void> router::impl::perform(acts what)
     };
     for (const auto& tenant : what.tenants_to_kill) order(tenant);
     for (const auto& who : what.principals_to_kill) order(who);
+    for (const auto& [who, end] : what.principals_to_limit)
+        relays->limit_right(who, to_boot_time(end, *settings.clock));
     if (roster != nullptr && !what.tenants_to_retire.empty()) {
         asio::post(home(), [this, tenants = std::move(what.tenants_to_retire)] {
             for (const auto& tenant : tenants) {
@@ -401,8 +419,7 @@ void router::impl::drain()
     if (changes) changes->stop();
     if (feed_lane) feed_lane->join();
     if (roster) {
-        auto work = end_roster();
-        run_on(home(), "router.leases_end", std::move(work));
+        run_on(home(), end_roster());
     }
     for (const auto& one : fronts) one->join();
     if (relays) relays->stop();

@@ -21,6 +21,10 @@ struct recorded_events final : vault_client::lease_events
         endings.emplace_back(which, by);
         if (on_end) on_end(which);
     }
+    void on_last_call(vault_client::lease_ref which, boot_time by) override
+    {
+        last_calls.emplace_back(which, by);
+    }
     void on_ended(vault_client::lease_ref which, vault_client::lease_end why) override
     {
         ends.emplace_back(which, why);
@@ -29,6 +33,7 @@ struct recorded_events final : vault_client::lease_events
     std::vector<std::pair<vault_client::lease_ptr, vault_client::lease_ref>> successors;
     std::vector<vault_client::lease_ptr> renewals;
     std::vector<std::pair<vault_client::lease_ref, boot_time>> endings;
+    std::vector<std::pair<vault_client::lease_ref, boot_time>> last_calls;
     std::vector<std::pair<vault_client::lease_ref, vault_client::lease_end>> ends;
     std::function<void(vault_client::lease_ref)> on_end;
 };

@@ -69,24 +69,25 @@ lease_ref lease_keeper::ref(std::uint64_t number) const
     return which;
 }
 
-nanoseconds lease_keeper::drain_of(const lease& l) const noexcept
+// Of the term as first given: the last renewal of a capped lease may be short, its sessions are as many.
+nanoseconds lease_keeper::drain_of(const held& one) const noexcept
 {
-    return std::min<nanoseconds>(settings_.drain, nanoseconds(l.term) / 4);
+    return std::min<nanoseconds>(settings_.drain, nanoseconds(one.issued_term) / 4);
 }
 
 // When a lease is renewed or replaced: at rotate_at of its term, early enough to drain twice, never in its
 // first third.
-boot_time lease_keeper::plan(const lease& l) const
+boot_time lease_keeper::plan(const held& one) const
 {
-    const nanoseconds whole(l.term);
+    const nanoseconds whole(one.lease->term);
     const double share = settings_.rotate_at + chance_.both_ways(settings_.jitter);
-    const auto wanted = std::min(share_of(whole, share), whole - 2 * drain_of(l));
-    return l.asked_at + std::max(wanted, share_of(whole, earliest_share));
+    const auto wanted = std::min(share_of(whole, share), whole - 2 * drain_of(one));
+    return one.lease->asked_at + std::max(wanted, share_of(whole, earliest_share));
 }
 
 lease_ptr lease_keeper::usable(boot_time now) const noexcept
 {
-    if (!current_ || now >= current_->lease->ends_at() - drain_of(*current_->lease)) return nullptr;
+    if (!current_ || now >= current_->lease->ends_at() - drain_of(*current_)) return nullptr;
     return current_->lease;
 }
 
@@ -160,7 +161,8 @@ void lease_keeper::start_draining(held old, lease_actions& out)
     ending.what = lease_action::kind::ending;
     ending.previous = old.lease->ref;
     ending.by = old.lease->ends_at() - close_before_end;
-    draining_.push_back(std::move(old.lease));
+    old.used = false;
+    draining_.push_back(std::move(old));
     out.push_back(std::move(ending));
 }
 
@@ -179,8 +181,9 @@ void lease_keeper::promote(lease_ptr next, boot_time now, lease_actions& out)
     held fresh;
     fresh.lease = next;
     fresh.issued_term = next->term;
-    fresh.act_at = plan(*next);
-    fresh.replace = !next->renewable;
+    fresh.act_at = plan(fresh);
+    fresh.is_final = !next->renewable;
+    fresh.replace = fresh.is_final;
     fresh.used = waiting_ > 0;
     if (next->token_generation < token_generation_) {
         fresh.replace = true;
@@ -284,11 +287,13 @@ void lease_keeper::fetch_failed(std::uint64_t number, failure_report why, boot_t
 
 void lease_keeper::renewed(std::uint64_t number, term got, boot_time now, lease_actions& out)
 {
-    if (!current_ || current_->lease->ref.number != number || !current_->renewing) return;
-    auto& mine = *current_;
+    auto* const found = find_renewing(number);
+    if (found == nullptr) return;
+    auto& mine = *found;
     mine.renewing = false;
     mine.tries = 0;
     mine.used = false;
+    mine.last_called = false;
     auto copy = std::make_shared<lease>(*mine.lease);
     copy->term = got.duration;
     copy->asked_at = got.asked_at;
@@ -296,14 +301,17 @@ void lease_keeper::renewed(std::uint64_t number, term got, boot_time now, lease_
     const auto asked = std::min(settings_.increment, mine.issued_term);
     const bool is_capped = got.duration + capped_by < asked || !got.renewable;
     mine.lease = copy;
-    if (is_capped || mine.replace) {
+    mine.is_final = is_capped;
+    const bool is_current = current_ && found == &*current_;
+    if (is_current && (is_capped || mine.replace)) {
         mine.replace = true;
         mine.used = true;  // it was, or it would not have been renewed: its successor is wanted
         const auto end = copy->ends_at();
-        const auto early = std::min(now + share_of(end - now, successor_share), end - 2 * drain_of(*copy));
-        mine.act_at = std::max(early, copy->asked_at + share_of(copy->term, earliest_share));
+        const auto early = std::min(now + share_of(end - now, successor_share), end - 2 * drain_of(mine));
+        mine.act_at =
+            std::max(early, now);  // its first third is long over: plan() let no renewal come sooner
     } else {
-        mine.act_at = plan(*copy);
+        mine.act_at = plan(mine);
     }
     lease_action longer;
     longer.what = lease_action::kind::renewed;
@@ -315,16 +323,31 @@ void lease_keeper::renew_failed(
     std::uint64_t number, const failure_report& why, boot_time now, lease_actions& out
 )
 {
-    if (!current_ || current_->lease->ref.number != number || !current_->renewing) return;
-    auto& mine = *current_;
+    auto* const found = find_renewing(number);
+    if (found == nullptr) return;
+    auto& mine = *found;
     mine.renewing = false;
-    if (why.what == failure::lease_gone) {
+    if (why.what != failure::lease_gone) {
+        mine.act_at = now + chance_.back_off(mine.tries++, settings_.retry_least, settings_.retry_most);
+        if (mine.act_at >= mine.lease->ends_at() - 2 * drain_of(mine)) mine.replace = true;
+        return;
+    }
+    if (current_ && current_->lease->ref.number == number) {
         let_go(lease_end::dead, false, out);
         after_loss_of_current(true, now, out);
         return;
     }
-    mine.act_at = now + chance_.back_off(mine.tries++, settings_.retry_least, settings_.retry_most);
-    if (mine.act_at >= mine.lease->ends_at() - 2 * drain_of(*mine.lease)) mine.replace = true;
+    give_back(mine.lease, lease_end::dead, out);
+    out.pop_back();  // the broker does not know it
+    draining_.erase(draining_.begin() + (found - draining_.data()));
+}
+
+lease_keeper::held* lease_keeper::find_renewing(std::uint64_t number) noexcept
+{
+    const auto is_it = [&](const held& one) { return one.lease->ref.number == number && one.renewing; };
+    if (current_ && is_it(*current_)) return &*current_;
+    const auto found = std::find_if(draining_.begin(), draining_.end(), is_it);
+    return found == draining_.end() ? nullptr : &*found;
 }
 
 void lease_keeper::let_go(lease_end why, bool revoke, lease_actions& out)
@@ -377,14 +400,21 @@ void lease_keeper::used(std::uint64_t number) noexcept
     if (current_ && current_->lease->ref.number == number) current_->used = true;
 }
 
+void lease_keeper::kept(std::uint64_t number) noexcept
+{
+    for (auto& old : draining_) {
+        if (old.lease->ref.number == number) old.used = true;
+    }
+}
+
 void lease_keeper::drained(std::uint64_t number, boot_time now, lease_actions& out)
 {
     static_cast<void>(now);
-    const auto found = std::find_if(draining_.begin(), draining_.end(), [&](const lease_ptr& l) {
-        return l->ref.number == number;
+    const auto found = std::find_if(draining_.begin(), draining_.end(), [&](const held& one) {
+        return one.lease->ref.number == number;
     });
     if (found == draining_.end()) return;
-    const auto old = *found;
+    const auto old = found->lease;
     draining_.erase(found);
     give_back(old, lease_end::revoked, out);
 }
@@ -418,11 +448,11 @@ void lease_keeper::refused(std::uint64_t number, boot_time now, lease_actions& o
         verified(number, false, now, out);
         return;
     }
-    const auto found = std::find_if(draining_.begin(), draining_.end(), [&](const lease_ptr& l) {
-        return l->ref.number == number;
+    const auto found = std::find_if(draining_.begin(), draining_.end(), [&](const held& one) {
+        return one.lease->ref.number == number;
     });
     if (found == draining_.end()) return;
-    const auto old = *found;
+    const auto old = found->lease;
     draining_.erase(found);
     give_back(old, lease_end::dead, out);
 }
@@ -441,7 +471,7 @@ void lease_keeper::retire(failure why, boot_time now, lease_actions& out)
 {
     static_cast<void>(now);
     if (current_) let_go(lease_end::retired, true, out);
-    for (const auto& old : draining_) give_back(old, lease_end::retired, out);
+    for (const auto& old : draining_) give_back(old.lease, lease_end::retired, out);
     draining_.clear();
     if (next_ == next_state::verifying) give_back(next_lease_, lease_end::retired, out);
     next_ = next_state::none;
@@ -449,20 +479,49 @@ void lease_keeper::retire(failure why, boot_time now, lease_actions& out)
     fail_waiters(failure_report(why), out);
 }
 
-void lease_keeper::due(boot_time now, lease_actions& out)
+void lease_keeper::start_renewal(held& one, lease_actions& out) const
+{
+    one.renewing = true;
+    lease_action renew;
+    renew.what = lease_action::kind::renew;
+    renew.number = one.lease->ref.number;
+    renew.lease = one.lease;
+    renew.increment = std::min(settings_.increment, one.issued_term);
+    out.push_back(std::move(renew));
+}
+
+void lease_keeper::call_last(held& one, boot_time now, lease_actions& out) const
+{
+    if (one.last_called || now < one.lease->ends_at() - drain_of(one)) return;
+    one.last_called = true;
+    lease_action call;
+    call.what = lease_action::kind::last_call;
+    call.previous = one.lease->ref;
+    call.by = one.lease->ends_at() - close_before_end;
+    out.push_back(std::move(call));
+}
+
+void lease_keeper::drain_due(boot_time now, lease_actions& out)
 {
     for (auto at = draining_.begin(); at != draining_.end();) {
-        if (now < (*at)->ends_at()) {
-            ++at;
+        if (now >= at->lease->ends_at()) {
+            lease_action ended;
+            ended.what = lease_action::kind::ended;
+            ended.previous = at->lease->ref;
+            ended.why = lease_end::expired;
+            out.push_back(std::move(ended));
+            at = draining_.erase(at);
             continue;
         }
-        lease_action ended;
-        ended.what = lease_action::kind::ended;
-        ended.previous = (*at)->ref;
-        ended.why = lease_end::expired;
-        out.push_back(std::move(ended));
-        at = draining_.erase(at);
+        call_last(*at, now, out);
+        if (at->used && !at->is_final && !at->renewing && now >= at->act_at) start_renewal(*at, out);
+        ++at;
     }
+}
+
+void lease_keeper::due(boot_time now, lease_actions& out)
+{
+    drain_due(now, out);
     if (current_ && now >= current_->lease->ends_at()) {
         let_go(lease_end::expired, false, out);
         after_loss_of_current(false, now, out);
@@ -472,6 +531,7 @@ void lease_keeper::due(boot_time now, lease_actions& out)
         return;
     }
     auto& mine = *current_;
+    call_last(mine, now, out);
     if (next_ != next_state::none || mine.renewing || now < mine.act_at) return;
     if (!mine.used && waiting_ == 0) {
         auto old = std::move(mine);
@@ -487,21 +547,25 @@ void lease_keeper::due(boot_time now, lease_actions& out)
         start_fetch(now, out);
         return;
     }
-    mine.renewing = true;
-    lease_action renew;
-    renew.what = lease_action::kind::renew;
-    renew.number = mine.lease->ref.number;
-    renew.lease = mine.lease;
-    renew.increment = std::min(settings_.increment, mine.issued_term);
-    out.push_back(std::move(renew));
+    start_renewal(mine, out);
+}
+
+// The end of a lease, or what comes before it.
+boot_time lease_keeper::due_at_of(const held& one) const noexcept
+{
+    const auto end = one.lease->ends_at();
+    return one.last_called ? end : end - drain_of(one);
 }
 
 boot_time lease_keeper::due_at() const noexcept
 {
     auto first = boot_time::max();
-    for (const auto& old : draining_) first = std::min(first, old->ends_at());
+    for (const auto& old : draining_) {
+        first = std::min(first, due_at_of(old));
+        if (old.used && !old.is_final && !old.renewing) first = std::min(first, old.act_at);
+    }
     if (current_) {
-        first = std::min(first, current_->lease->ends_at());
+        first = std::min(first, due_at_of(*current_));
         if (next_ == next_state::none && !current_->renewing) first = std::min(first, current_->act_at);
         return first;
     }
@@ -522,7 +586,8 @@ bool lease_keeper::is_forgettable(boot_time now) const noexcept
 
 std::vector<lease_ptr> lease_keeper::all() const
 {
-    auto result = draining_;
+    std::vector<lease_ptr> result;
+    for (const auto& old : draining_) result.push_back(old.lease);
     if (current_) result.push_back(current_->lease);
     if (next_lease_) result.push_back(next_lease_);
     return result;

@@ -34,6 +34,7 @@ struct lease_action
         successor,     // event: `lease` follows `previous`
         renewed,       // event
         ending,        // event: `previous`, `by`
+        last_call,     // event: `previous`, `by`
         ended,         // event: `previous`, `why`
         orphan,        // a login may exist that nobody can name
         wrong_tenant,  // alarm
@@ -77,6 +78,7 @@ public:
     void verified(std::uint64_t number, bool is_good, boot_time now, lease_actions& out);
     void verify_failed(std::uint64_t number, boot_time now, lease_actions& out);
     void used(std::uint64_t number) noexcept;
+    void kept(std::uint64_t number) noexcept;  // by a session that cannot go over to the successor
     void drained(std::uint64_t number, boot_time now, lease_actions& out);
     void refused(std::uint64_t number, boot_time now, lease_actions& out);
     // Tokens older than `generation` have ended or will: their leases are replaced, spread over `share` of
@@ -105,8 +107,10 @@ private:
         seconds issued_term{0};  // as first given: what a renewal asks for
         boot_time act_at;        // renew, replace or let go
         bool replace = false;    // capped, doomed, or not renewable: a successor instead of a renewal
-        bool used = false;
+        bool is_final = false;   // capped or not renewable: it ends when it ends
+        bool used = false;       // while draining: kept
         bool renewing = false;
+        bool last_called = false;
         int tries = 0;
     };
     enum class next_state : std::uint8_t
@@ -117,8 +121,13 @@ private:
     };
 
     [[nodiscard]] lease_ref ref(std::uint64_t number) const;
-    [[nodiscard]] std::chrono::nanoseconds drain_of(const lease& l) const noexcept;
-    [[nodiscard]] boot_time plan(const lease& l) const;
+    [[nodiscard]] std::chrono::nanoseconds drain_of(const held& one) const noexcept;
+    [[nodiscard]] boot_time plan(const held& one) const;
+    [[nodiscard]] held* find_renewing(std::uint64_t number) noexcept;
+    [[nodiscard]] boot_time due_at_of(const held& one) const noexcept;
+    void start_renewal(held& one, lease_actions& out) const;
+    void call_last(held& one, boot_time now, lease_actions& out) const;
+    void drain_due(boot_time now, lease_actions& out);
     void start_fetch(boot_time now, lease_actions& out);
     void promote(lease_ptr next, boot_time now, lease_actions& out);
     void start_draining(held old, lease_actions& out);
@@ -140,7 +149,7 @@ private:
     next_state next_ = next_state::none;
     std::uint64_t next_is_ = 0;  // number of the lease that is fetched or verified
     lease_ptr next_lease_;
-    std::vector<lease_ptr> draining_;
+    std::vector<held> draining_;
 
     int waiting_ = 0;
     int fetch_tries_ = 0;

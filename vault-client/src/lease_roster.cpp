@@ -249,6 +249,9 @@ void lease_roster::impl::perform_one(const keeper_key& key, const std::string& s
     case kind::ending:
         events.on_ending(what.previous, what.by);
         return;
+    case kind::last_call:
+        events.on_last_call(what.previous, what.by);
+        return;
     case kind::ended:
         log::info(
             "lease.ended",
@@ -541,6 +544,11 @@ lease_ptr lease_roster::find(const placement_key& placement, role_class role) co
 void lease_roster::note_used(lease_ref which)
 {
     if (auto* const found = impl_->find(key_of(which))) found->keeper.used(which.number);
+}
+
+void lease_roster::note_kept(lease_ref which)
+{
+    impl_->tell(key_of(which), [&](lease_keeper& k, lease_actions&) { k.kept(which.number); });
 }
 
 void lease_roster::drained(lease_ref which)

@@ -227,8 +227,12 @@ acts acts_between(
         const auto* was = before.find_key(id);
         const auto* is = after.find_key(id);
         if (was == nullptr) continue;
-        if (may_use(is, now) && is->role == was->role && is->tenant == was->tenant) continue;
-        found.principals_to_kill.push_back({relay::principal::kind_of::key, id.value()});
+        const relay::principal who{relay::principal::kind_of::key, id.value()};
+        if (!may_use(is, now) || is->role != was->role || is->tenant != was->tenant) {
+            found.principals_to_kill.push_back(who);
+        } else if (is->expires_at != was->expires_at) {
+            found.principals_to_limit.emplace_back(who, is->expires_at);
+        }
     }
     for (const auto& id : changed.names.hosts) {
         if (!may_use(before.find_host(id)) || may_use(after.find_host(id))) continue;

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 // From rows of the registry to what the directory holds, and from two directories to what must be done about
@@ -40,9 +41,12 @@ struct acts
     std::set<tenant_id> tenants_to_kill;    // sessions, waiters, server connections
     std::set<tenant_id> tenants_to_retire;  // their leases
     std::vector<relay::principal> principals_to_kill;
+    // Whose right ends at another moment than before; absent: it does not.
+    std::vector<std::pair<relay::principal, std::optional<wall_time>>> principals_to_limit;
     [[nodiscard]] bool empty() const noexcept
     {
-        return tenants_to_kill.empty() && tenants_to_retire.empty() && principals_to_kill.empty();
+        return tenants_to_kill.empty() && tenants_to_retire.empty() && principals_to_kill.empty() &&
+               principals_to_limit.empty();
     }
 };
 acts acts_between(

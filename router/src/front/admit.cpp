@@ -1,8 +1,11 @@
 #include "front/login.hpp"
+#include "right_end.hpp"
 
 #include <leasehold/base/log.hpp>
 #include <leasehold/router/wire/cancel_key.hpp>
 #include <leasehold/router/wire/error_response.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
@@ -112,8 +115,7 @@ role_class login::choose_role(const proof& by) const
 
 task<bool> login::admit(proof by)
 {
-    auto slot = world_.relays.lane_of(by.tenant).reserve_slot();
-    if (!slot) throw login_refused("client_limit", "all slots of the lane are taken");
+    auto slot = reserve_slot(by);
     if (!by.last_words.empty()) writer_.authentication_sasl_final(by.last_words);
     writer_.authentication_ok();
     co_await send();
@@ -126,6 +128,7 @@ task<bool> login::admit(proof by)
         const auto* key = now->find_key(key_id(by.who.id));
         if (key == nullptr) throw login_refused("auth_failed", "the key is gone");
         check_key(*key);
+        by.ends_at = key->expires_at;
         world_.key_used(key->id);
     }
     const auto& tenant = check_tenant(by, *now);
@@ -133,9 +136,31 @@ task<bool> login::admit(proof by)
         "session.admitted", {{"tenant", tenant.tid}, {"principal", by.name}, {"request_id", request_id_}}
     );
     place_.leave();
-    auto client = to_admitted(by, tenant, std::move(*slot));
+    auto client = to_admitted(by, tenant, std::move(slot));
     world_.relays.lane_of(by.tenant).admit(std::move(client));
     co_return true;
+}
+
+relay::session_slot login::reserve_slot(const proof& by) const
+{
+    std::optional<relay::client_share> within;
+    if (by.from == relay::origin::tenant) {
+        const auto* tenant = on_.current()->find_tenant(by.tenant);
+        const auto own = tenant == nullptr ? std::nullopt : tenant->max_clients;
+        const auto most = std::clamp<std::int64_t>(
+            own.value_or(world_.values.limits.tenant.max_clients), 0, wire::client_pid::slot_max
+        );
+        within = {by.tenant, static_cast<std::uint32_t>(most)};
+    }
+    auto found = world_.relays.lane_of(by.tenant).reserve_slot(within);
+    if (auto* slot = std::get_if<relay::session_slot>(&found)) return std::move(*slot);
+    const auto& why = std::get<relay::refusal>(found);
+    const bool is_tenants = why.code == relay::refusals::tenant_client_limit.code;
+    throw login_refused(
+        why.code,
+        "no slot on the lane",
+        is_tenants ? fmt::format("{} clients are connected, the limit.", within->most) : ""
+    );
 }
 
 relay::admitted login::to_admitted(const proof& by, const tenant_record& tenant, relay::session_slot slot)
@@ -151,10 +176,7 @@ relay::admitted login::to_admitted(const proof& by, const tenant_record& tenant,
     client.settings = std::move(settings_.parameters);
     client.session_mode = tenant.session_mode || (settings_.session_mode && tenant.allow_session_mode);
     client.login_until = until_;
-    if (by.ends_at) {
-        const auto left = *by.ends_at - world_.clock.wall();
-        client.ends_at = boot_clock::now() + std::chrono::duration_cast<boot_clock::duration>(left);
-    }
+    client.ends_at = to_boot_time(by.ends_at, world_.clock);
     client.early = std::move(incoming_);
     client.socket = socket_.release();
     return client;

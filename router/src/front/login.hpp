@@ -62,6 +62,7 @@ private:
     const tenant_record& check_tenant(const proof& by, const directory& in) const;
     role_class choose_role(const proof& by) const;
     proof proof_of(const key_record& key) const;
+    relay::session_slot reserve_slot(const proof& by) const;
     relay::admitted to_admitted(const proof& by, const tenant_record& tenant, relay::session_slot slot);
     relay::pool_limits limits_of(const tenant_record& tenant) const;
 

@@ -1,6 +1,5 @@
 #include "gateway/batch.hpp"
 #include "gateway/platform_gateway.hpp"
-#include "server/server_refusals.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -12,6 +11,7 @@
 namespace leasehold::router {
 namespace {
 
+namespace refusals = relay::refusals;
 using answer = std::variant<relay::internal_reply, relay::refusal>;
 
 // What the waiting coroutine and the relay lane's callback share.

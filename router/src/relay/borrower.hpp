@@ -33,7 +33,7 @@ public:
     // The server connection is no longer yours. `is_told`: its own FATAL was passed on already.
     virtual void on_server_gone(const refusal& why, bool is_told) noexcept = 0;
 
-    // The lease of the server connection will end soon and not be renewed.
+    // The lease of the server connection will end soon, and nothing has renewed it.
     virtual void on_lease_ending() noexcept = 0;
 
     [[nodiscard]] bool is_waiting() const noexcept { return waiting.is_linked(); }

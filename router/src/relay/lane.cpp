@@ -44,9 +44,9 @@ lane::~lane()
     stop();
 }
 
-std::optional<session_slot> lane::reserve_slot()
+std::variant<session_slot, refusal> lane::reserve_slot(const std::optional<client_share>& within)
 {
-    return slots_->reserve();
+    return slots_->reserve(within);
 }
 
 void lane::admit(admitted client)
@@ -76,6 +76,11 @@ void lane::kill(kill_order order)
     post([this, order = std::move(order)]() mutable { core_->kill(std::move(order)); });
 }
 
+void lane::limit_right(principal who, boot_time ends_at)
+{
+    post([this, who, ends_at] { core_->limit_right(who, ends_at); });
+}
+
 void lane::lease_renewed(lease_number which, boot_time ends_at)
 {
     post([this, which, ends_at] { core_->lease_renewed(which, ends_at); });
@@ -84,6 +89,11 @@ void lane::lease_renewed(lease_number which, boot_time ends_at)
 void lane::lease_ending(lease_number which, boot_time by)
 {
     post([this, which, by] { core_->lease_ending(which, by); });
+}
+
+void lane::lease_last_call(lease_number which)
+{
+    post([this, which] { core_->lease_last_call(which); });
 }
 
 void lane::lease_ended(lease_number which)

@@ -40,8 +40,8 @@ public:
     lane(const lane&) = delete;
     lane& operator=(const lane&) = delete;
 
-    // Before the cancel key is made. Empty: client_limit.
-    std::optional<session_slot> reserve_slot();
+    // Before the cancel key is made. See slot_table::reserve().
+    std::variant<session_slot, refusal> reserve_slot(const std::optional<client_share>& within);
     void admit(admitted client);
     void submit(internal_call call);
     // Gives up the server connection that an earlier reply kept; its transaction is rolled back.
@@ -49,11 +49,15 @@ public:
     // From a CancelRequest whose pid names this lane. A wrong key does nothing.
     void cancel(std::uint32_t pid, std::string key);
     void kill(kill_order order);
+    // The right of this principal's sessions ends at another moment than they brought with them.
+    void limit_right(principal who, boot_time ends_at);
 
     // From lease_events. Renewed: the same lease lives longer. Ending: lend its connections no more, close
-    // the idle ones now, the busy ones when they are given back, the rest at `by`. Ended: close all at once.
+    // the idle ones now, the busy ones when they are given back, the rest at `by`. Last call: pinned sessions
+    // are told (NoticeResponse lease_ending). Ended: close all at once.
     void lease_renewed(lease_number which, boot_time ends_at);
     void lease_ending(lease_number which, boot_time by);
+    void lease_last_call(lease_number which);
     void lease_ended(lease_number which);
 
     // Ends sessions outside a transaction, spread over half of `limit`, others at the end of their

@@ -57,8 +57,10 @@ public:
     void release_link(const pool_key& key, std::uint64_t link);
     void cancel(std::uint32_t slot, std::string_view key);
     void kill(kill_order order);
+    void limit_right(const principal& who, boot_time ends_at);
     void lease_renewed(const lease_number& which, boot_time ends_at);
     void lease_ending(const lease_number& which, boot_time by);
+    void lease_last_call(const lease_number& which);
     void lease_ended(const lease_number& which);
     void drain(std::chrono::milliseconds limit, std::function<void()> done);
     void server_arrived(const pool_key& key, std::uint64_t epoch, verified_server server);

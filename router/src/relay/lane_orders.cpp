@@ -48,6 +48,11 @@ void lane_core::lease_ending(const lease_number& which, boot_time by)
     for_pools_of(which, [&](pool& one) { one.lease_ending(which, by); });
 }
 
+void lane_core::lease_last_call(const lease_number& which)
+{
+    for_pools_of(which, [&](pool& one) { one.lease_last_call(which); });
+}
+
 void lane_core::lease_ended(const lease_number& which)
 {
     for_pools_of(which, [&](pool& one) { one.lease_ended(which); });
@@ -103,6 +108,13 @@ void lane_core::kill_principal(const principal& who, const refusal& why, kill_co
         if (one.server() != nullptr) ++into.servers;
         one.kill(why);
     }
+}
+
+void lane_core::limit_right(const principal& who, boot_time ends_at)
+{
+    const auto found = by_principal_.find(who);
+    if (found == by_principal_.end()) return;
+    found->second->for_each([&](session& one) { one.limit_right(ends_at); });
 }
 
 void lane_core::kill_lease(const lease_number& which, const refusal& why, kill_counts& into)

@@ -56,6 +56,11 @@ void lane_set::kill(kill_order order)
     }
 }
 
+void lane_set::limit_right(principal who, boot_time ends_at)
+{
+    for (const auto& one : lanes_) one->limit_right(who, ends_at);
+}
+
 void lane_set::lease_renewed(lease_number which, boot_time ends_at)
 {
     for (const auto& one : lanes_) one->lease_renewed(which, ends_at);
@@ -64,6 +69,11 @@ void lane_set::lease_renewed(lease_number which, boot_time ends_at)
 void lane_set::lease_ending(lease_number which, boot_time by)
 {
     for (const auto& one : lanes_) one->lease_ending(which, by);
+}
+
+void lane_set::lease_last_call(lease_number which)
+{
+    for (const auto& one : lanes_) one->lease_last_call(which);
 }
 
 void lane_set::lease_ended(lease_number which)

@@ -23,8 +23,10 @@ public:
     void cancel(std::uint32_t pid, std::string key);
     // On every lane; `done` once, with the sum, on whichever lane was last.
     void kill(kill_order order);
+    void limit_right(principal who, boot_time ends_at);
     void lease_renewed(lease_number which, boot_time ends_at);
     void lease_ending(lease_number which, boot_time by);
+    void lease_last_call(lease_number which);
     void lease_ended(lease_number which);
     void drain(std::chrono::milliseconds limit, std::function<void()> done);
     void stop();

@@ -101,8 +101,14 @@ void pool::place(server_connection& server, server_connection::home where) noexc
     };
     const auto is_busy = [](home h) { return h == home::busy || h == home::draining; };
     if (server.where != home::none) list_of(server.where).remove(server.in_pool);
-    if (is_busy(server.where) && !is_busy(where)) core_.tallies().servers_busy.subtract();
-    if (!is_busy(server.where) && is_busy(where)) core_.tallies().servers_busy.add();
+    if (is_busy(server.where) && !is_busy(where)) {
+        core_.tallies().servers_busy.subtract();
+        server.count_as_lent(-1);
+    }
+    if (!is_busy(server.where) && is_busy(where)) {
+        core_.tallies().servers_busy.add();
+        server.count_as_lent(1);
+    }
     server.where = where;
     if (where == home::idle) {
         server.idle_since = core_.now();
@@ -280,13 +286,18 @@ void pool::lease_ending(const lease_number& which, boot_time by) noexcept
     term->is_ending_ = true;
     set_cut(*term, std::min(by, term->cut_at_));
     term->servers.for_each([](server_connection& one) {
-        if (one.now() == server_connection::state::idle) {
-            one.close();
-        } else if (auto* const holder = one.lent_to(); holder != nullptr) {
-            holder->on_lease_ending();
-        }
+        if (one.now() == server_connection::state::idle) one.close();
     });
     core_.serve_later(*this);
+}
+
+void pool::lease_last_call(const lease_number& which) noexcept
+{
+    auto* const term = find_term(which);
+    if (term == nullptr) return;
+    term->servers.for_each([](server_connection& one) {
+        if (auto* const holder = one.lent_to(); holder != nullptr) holder->on_lease_ending();
+    });
 }
 
 void pool::note_ending(const lease_number& which) noexcept

@@ -79,6 +79,7 @@ public:
     void refused(const refusal& why, std::uint64_t epoch) noexcept;
     void lease_renewed(const lease_number& which, boot_time ends_at) noexcept;
     void lease_ending(const lease_number& which, boot_time by) noexcept;
+    void lease_last_call(const lease_number& which) noexcept;
     void lease_ended(const lease_number& which) noexcept;
     // Closes every connection and refuses every waiter; servers asked for before are not taken after. Counts
     // what it closed.

@@ -53,6 +53,17 @@ void server_connection::lend_to(borrower& to) noexcept
         facts_.hold->last_lent.store(core_.now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
+void server_connection::count_as_lent(int change) noexcept
+{
+    if (facts_.hold) facts_.hold->lent.fetch_add(change, std::memory_order_relaxed);
+}
+
+void server_connection::keep() noexcept
+{
+    if (std::exchange(is_kept_, true)) return;
+    if (facts_.hold) facts_.hold->kept.fetch_add(1, std::memory_order_relaxed);
+}
+
 bool server_connection::apply_settings(const std::string& settings_query) noexcept
 {
     if (applied_ == settings_query) return false;
@@ -362,8 +373,9 @@ void server_connection::leave() noexcept
     state_ = state::closed;
     timer_wheel::disarm(limit_);
     core_.net().finish(handle_, transport::patience::none);
-    facts_.hold.reset();
     pool_.forget(*this);
+    if (is_kept_ && facts_.hold) facts_.hold->kept.fetch_sub(1, std::memory_order_relaxed);
+    facts_.hold.reset();
 }
 
 void server_connection::on_closed() noexcept

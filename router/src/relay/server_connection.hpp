@@ -48,6 +48,8 @@ public:
     bool open(connected_socket socket) noexcept;
 
     // For the borrower.
+    // It belongs to this borrower alone from now on, and its lease is wanted as long.
+    void keep() noexcept;
     // Sends what brings its settings in place, if the connection has others. True: that was necessary, and
     // on_settings() will tell.
     bool apply_settings(const std::string& settings_query) noexcept;
@@ -79,6 +81,7 @@ public:
     // Its lease is at its end: cancel, then cut after a second.
     void end_with_lease() noexcept;
     void cancel_is_done() noexcept;
+    void count_as_lent(int change) noexcept;
 
     [[nodiscard]] state now() const noexcept { return state_; }
     [[nodiscard]] borrower* lent_to() const noexcept { return borrower_; }
@@ -139,6 +142,7 @@ private:
     bool has_failed_settings_ = false;
     bool is_paused_ = false;
     bool is_doomed_ = false;  // never lent again
+    bool is_kept_ = false;
     bool was_fatal_told_ = false;
     bool was_rolled_back_ = false;
 };

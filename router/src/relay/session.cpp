@@ -51,9 +51,7 @@ void session::start() noexcept
         return;
     }
     handle_ = *handle;
-    if (client_.ends_at != boot_time::max()) {
-        core_.wheel().arm<&session::right_is_over>(right_limit_, client_.ends_at, *this);
-    }
+    limit_right(client_.ends_at);
     if (pool_.parameters() != nullptr) {
         greet();
         return;
@@ -149,6 +147,12 @@ void session::end(transport::patience how) noexcept
     timer_wheel::disarm(right_limit_);
     core_.net().finish(handle_, how);
     core_.session_is_gone(*this);
+}
+
+void session::limit_right(boot_time ends_at) noexcept
+{
+    timer_wheel::disarm(right_limit_);
+    if (ends_at != boot_time::max()) core_.wheel().arm<&session::right_is_over>(right_limit_, ends_at, *this);
 }
 
 void session::right_is_over() noexcept
@@ -276,7 +280,9 @@ void session::on_settings(bool is_applied, std::string_view sqlstate, std::strin
 
 void session::on_lease_ending() noexcept
 {
-    if (!is_pinned() || is_ended_ || server_ == nullptr || server_->is_mid_reply()) return;
+    if (!is_pinned() || is_ended_ || server_ == nullptr) return;
+    is_notice_owed_ = server_->is_mid_reply();
+    if (is_notice_owed_) return;
     wire::router_error said;
     said.code = "lease_ending";
     said.when = wire::error_phase::session;

@@ -37,6 +37,8 @@ public:
     void fail(const refusal& why) noexcept;
     // The same for a right that has ended: nothing waits for the client, and the server connection is closed.
     void kill(const refusal& why) noexcept;
+    // The right ends at this moment, or never (max).
+    void limit_right(boot_time ends_at) noexcept;
     // From a CancelRequest. A wrong key does nothing.
     void cancel(std::string_view key) noexcept;
     // Goes on with what is held. From the lane, never from inside a callback of its server.
@@ -132,6 +134,7 @@ private:
     bool are_settings_proven_ = false;
     bool is_server_full_ = false;  // the server's socket
     bool is_client_full_ = false;  // the client's socket
+    bool is_notice_owed_ = false;  // lease_ending, after the reply that is being passed on
 };
 
 }  // namespace leasehold::router::relay

@@ -173,6 +173,7 @@ void session::note_features(wire::session_features found) noexcept
 {
     if (!pins_.any()) core_.tallies().pins.add();
     pins_.add(found);
+    if (server_ != nullptr) server_->keep();
 }
 
 void session::borrow() noexcept
@@ -184,6 +185,7 @@ void session::got_server(server_connection& server) noexcept
 {
     server_ = &server;
     is_server_full_ = false;
+    if (is_pinned()) server.keep();
     if (server.apply_settings(settings_query_)) is_settling_ = !are_settings_proven_;
 }
 
@@ -232,6 +234,7 @@ void session::on_server_writable() noexcept
 void session::on_ready(char /*status*/) noexcept
 {
     core_.tallies().queries.add();
+    if (is_notice_owed_) on_lease_ending();
     if (server_->has_own_parameters()) {
         wire::session_features set;
         set.add(wire::session_feature::set_config);

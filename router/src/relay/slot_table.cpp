@@ -12,6 +12,7 @@ session_slot& session_slot::operator=(session_slot&& other) noexcept
         release();
         of_ = std::move(other.of_);
         number_ = std::exchange(other.number_, 0);
+        tenant_ = other.tenant_;
     }
     return *this;
 }
@@ -24,7 +25,7 @@ std::uint32_t session_slot::client_pid() const noexcept
 void session_slot::release() noexcept
 {
     if (of_ == nullptr) return;
-    of_->give_back(number_);
+    of_->give_back(number_, tenant_);
     of_.reset();
 }
 
@@ -36,16 +37,25 @@ slot_table::slot_table(std::uint8_t router_number, std::uint8_t lane, std::uint3
     free_.reserve(capacity_);  // give_back() must not allocate
 }
 
-std::optional<session_slot> slot_table::reserve()
+std::variant<session_slot, refusal> slot_table::reserve(const std::optional<client_share>& within)
 {
     const std::lock_guard hold(mutex_);
-    if (!free_.empty()) {
-        const auto slot = free_.back();
-        free_.pop_back();
-        return session_slot(shared_from_this(), slot);
+    if (free_.empty() && fresh_ > capacity_) return refusals::client_limit;
+    std::optional<tenant_id> counted;
+    if (within) {
+        auto& count = of_tenants_[within->tenant];
+        if (within->most != 0 && count >= within->most) return refusals::tenant_client_limit;
+        ++count;
+        counted = within->tenant;
     }
-    if (fresh_ > capacity_) return std::nullopt;
-    return session_slot(shared_from_this(), fresh_++);
+    auto slot = fresh_;
+    if (free_.empty()) {
+        ++fresh_;
+    } else {
+        slot = free_.back();
+        free_.pop_back();
+    }
+    return session_slot(shared_from_this(), slot, counted);
 }
 
 std::uint32_t slot_table::in_use() const
@@ -60,10 +70,13 @@ std::uint32_t slot_table::pid_of(std::uint32_t slot) const noexcept
     return pid ? pid->value() : 0;
 }
 
-void slot_table::give_back(std::uint32_t slot) noexcept
+void slot_table::give_back(std::uint32_t slot, const std::optional<tenant_id>& tenant) noexcept
 {
     const std::lock_guard hold(mutex_);
     free_.push_back(slot);
+    if (!tenant) return;
+    const auto count = of_tenants_.find(*tenant);
+    if (--count->second == 0) of_tenants_.erase(count);
 }
 
 }  // namespace leasehold::router::relay

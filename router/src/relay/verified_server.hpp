@@ -42,6 +42,8 @@ public:
 
     // When a connection of it was last lent, as boot_time ticks; 0: never. For lease_roster::note_used.
     std::atomic<boot_clock::rep> last_lent{0};
+    std::atomic<int> lent{0};  // now
+    std::atomic<int> kept{0};  // of these, by pinned sessions: for lease_roster::note_kept
 };
 
 // A server connection that has logged in and passed verification (07-router §3.2), idle, outside a

@@ -4,6 +4,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <utility>
+
 namespace leasehold::router {
 namespace {
 
@@ -64,10 +66,10 @@ void leases::note_used()
     for (auto& [which, known] : used_) {
         const auto held = known.hold.lock();
         if (!held || roster_ == nullptr) continue;
-        const auto lent = held->last_lent.load(std::memory_order_relaxed);
-        if (lent == known.told) continue;
-        known.told = lent;
-        roster_->note_used(which);
+        const auto last = held->last_lent.load(std::memory_order_relaxed);
+        const bool is_lent = held->lent.load(std::memory_order_relaxed) > 0;
+        if (is_lent || last != std::exchange(known.told, last)) roster_->note_used(which);
+        if (held->kept.load(std::memory_order_relaxed) > 0) roster_->note_kept(which);
     }
 }
 
@@ -98,6 +100,11 @@ void leases::on_ending(vault_client::lease_ref which, boot_time by)
             if (roster_ != nullptr) roster_->drained(which);
         });
     }
+}
+
+void leases::on_last_call(vault_client::lease_ref which, boot_time /*by*/)
+{
+    relays_->lease_last_call(to_number(which));
 }
 
 void leases::on_ended(vault_client::lease_ref which, vault_client::lease_end why)

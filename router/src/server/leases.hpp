@@ -38,6 +38,7 @@ public:
     void on_successor(vault_client::lease_ptr next, vault_client::lease_ref previous) override;
     void on_renewed(vault_client::lease_ptr renewed) override;
     void on_ending(vault_client::lease_ref which, boot_time by) override;
+    void on_last_call(vault_client::lease_ref which, boot_time by) override;
     void on_ended(vault_client::lease_ref which, vault_client::lease_end why) override;
 
 private:

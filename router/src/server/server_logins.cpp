@@ -1,7 +1,5 @@
 #include "server/server_logins.hpp"
 
-#include "server/server_refusals.hpp"
-
 #include <leasehold/base/crypto.hpp>
 #include <leasehold/base/log.hpp>
 
@@ -11,6 +9,7 @@ namespace leasehold::router {
 namespace {
 
 using namespace std::chrono_literals;
+namespace refusals = relay::refusals;
 
 constexpr auto login_limit = 5s;
 
@@ -76,7 +75,7 @@ void server_logins::server_closed(const relay::pool_key& key, std::uint32_t serv
 task<void> server_logins::serve(relay::server_promise answer)
 {
     std::optional<relay::verified_server> made;
-    relay::refusal why = relay::refusals::internal;
+    relay::refusal why = refusals::internal;
     try {
         auto opened = co_await open(answer.key());
         made = std::move(opened);
@@ -84,7 +83,7 @@ task<void> server_logins::serve(relay::server_promise answer)
         why = refused.why;
     } catch (const std::exception& unforeseen) {
         log::failure("server.login_failed", unforeseen, {{"tenant", tid::of(answer.key().tenant).text()}});
-        why = relay::refusals::server_unavailable;
+        why = refusals::server_unavailable;
     }
     if (made) {
         answer.fulfil(std::move(*made));
@@ -99,10 +98,10 @@ server_logins::target server_logins::find_target(const tenant_id& tenant, role_c
     to.in = with_.on->current();
     if (!to.in) throw request_refused(refusals::directory_loading);
     to.tenant = to.in->find_tenant(tenant);
-    if (to.tenant == nullptr) throw request_refused(relay::refusals::session_revoked);
+    if (to.tenant == nullptr) throw request_refused(refusals::session_revoked);
     check_serves(*to.tenant);
     to.server = to.in->find_server(to.tenant->placement->server);
-    if (to.server == nullptr) throw request_refused(relay::refusals::server_unavailable);
+    if (to.server == nullptr) throw request_refused(refusals::server_unavailable);
     const auto held = quarantined_.find({tenant, to.server->id});
     if (held != quarantined_.end() && held->second == to.tenant->generation) {
         throw request_refused(refusals::placement_mismatch);
@@ -154,16 +153,16 @@ task<server_logins::right_to_enter> server_logins::find_right(const target& to)
             quarantine(to, "the broker handed out a login of another role");
             throw request_refused(refusals::placement_mismatch);
         }
-        if (why.cause() == vault_client::failure::retired)
-            throw request_refused(relay::refusals::session_revoked);
-        throw request_refused(relay::refusals::lease_unavailable);
+        if (why.cause() == vault_client::failure::retired) throw request_refused(refusals::session_revoked);
+        throw request_refused(refusals::lease_unavailable);
     } catch (const error& late) {
         log::failure(
             "lease.unavailable", late, {{"tenant", to.want.tid}, {"role_class", to_text(to.want.role)}}
         );
-        throw request_refused(relay::refusals::lease_unavailable);
+        throw request_refused(refusals::lease_unavailable);
     }
     by.who = with_.known->identity(*by.lease);
+    by.hold = with_.known->hold(*by.lease);
     co_return by;
 }
 
@@ -176,7 +175,7 @@ task<relay::verified_server> server_logins::open_with(const target& to, const ri
 {
     auto& gate = gate_of(to.server->id);
     const bool may_try = co_await gate.enter();
-    if (!may_try) throw request_refused(relay::refusals::server_unavailable);
+    if (!may_try) throw request_refused(refusals::server_unavailable);
     const gate_place place(gate);
     std::string away;
     try {
@@ -195,7 +194,7 @@ task<relay::verified_server> server_logins::open_with(const target& to, const ri
     }
     gate.has_failed(boot_clock::now());
     log::warn("server.unavailable", {{"server", to.server->name}, {"tenant", to.want.tid}, {"why", away}});
-    throw request_refused(relay::refusals::server_unavailable);
+    throw request_refused(refusals::server_unavailable);
 }
 
 task<relay::verified_server> server_logins::log_in(const target& to, const right_to_enter& by)
@@ -212,7 +211,7 @@ task<relay::verified_server> server_logins::log_in(const target& to, const right
     if (by.lease) {
         made.lease = to_number(by.lease->ref);
         made.lease_ends_at = by.lease->ends_at();
-        made.hold = with_.known->hold(*by.lease);
+        made.hold = by.hold;
     }
     co_return made;
 }
@@ -233,7 +232,7 @@ task<void> server_logins::check(server_login& session, const target& to)
         if (failed->sqlstate.starts_with("57P") || failed->sqlstate.starts_with("53"))
             throw server_away(failed->message);
         tampered(to, "the check failed: " + failed->message);
-        throw request_refused(relay::refusals::lease_unavailable);
+        throw request_refused(refusals::lease_unavailable);
     }
     const auto seen = to_seen(row);
     const auto verdict_of = judge(to.want, seen);
@@ -264,15 +263,15 @@ void server_logins::translate(const server_refused& said, const target& to, cons
     );
     if (said.sqlstate == "28P01" || said.sqlstate == "28000") {
         if (by.lease) with_.roster->report_refused(by.lease->ref, said.sqlstate);
-        throw request_refused(relay::refusals::lease_unavailable);
+        throw request_refused(refusals::lease_unavailable);
     }
     // Not our database, or not there: the directory and the server disagree about who lives where.
     if (said.sqlstate == "42501" || said.sqlstate == "3D000") {
         quarantine(to, "the server does not let this login into the database");
         throw request_refused(refusals::placement_mismatch);
     }
-    if (said.sqlstate == "53300" && !is_full(said)) throw request_refused(relay::refusals::pool_timeout);
-    throw request_refused(relay::refusals::server_unavailable);
+    if (said.sqlstate == "53300" && !is_full(said)) throw request_refused(refusals::pool_timeout);
+    throw request_refused(refusals::server_unavailable);
 }
 
 void server_logins::quarantine(const target& to, std::string_view why)
@@ -316,6 +315,7 @@ task<bool> server_logins::verify(vault_client::lease_ptr fresh)
     right_to_enter by;
     by.lease = fresh;
     by.who = with_.known->identity(*fresh);
+    by.hold = with_.known->hold(*fresh);
     bool is_right = false;
     try {
         const auto made = co_await open_with(to, by);  // and closes it

@@ -53,6 +53,7 @@ private:
     {
         vault_client::lease_ptr lease;  // null: own
         std::shared_ptr<server_identity> who;
+        std::shared_ptr<relay::lease_hold> hold;  // a lease that drains is not revoked under a login
     };
     struct target
     {

@@ -239,8 +239,9 @@ void relay_shim::admit_one(int descriptor)
         if (tenant == tenants_.end()) return;
         admitted client;
         auto& on = lanes_->lane_of(tenant->second.id);
-        auto slot = on.reserve_slot();
-        if (!slot) return;
+        auto reserved = on.reserve_slot({});
+        auto* const slot = std::get_if<session_slot>(&reserved);
+        if (slot == nullptr) return;
         client.cancel_key = wire::client_key::make().bytes();
         client.slot = std::move(*slot);
         client.pool.tenant = tenant->second.id;

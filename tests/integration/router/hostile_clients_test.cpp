@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <list>
 #include <sstream>
 #include <sys/resource.h>
@@ -15,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
+using leasehold::test::eventually;
 
 std::size_t resident_bytes()
 {
@@ -109,6 +111,64 @@ TEST(RouterHostile, W18_OneByteAtATimeIsReadAndEndsAtTheDeadline)
     slow.read_all(10s);
     EXPECT_TRUE(slow.is_closed());
     EXPECT_LT(clock::now() - began, 5s);
+}
+
+// psql that is given far more than anybody takes from it: it stops reading, and so does all behind it.
+class stopped_reader
+{
+public:
+    stopped_reader(const router_stage& s, const test_tenant& tenant)
+        : reader_(std::async(std::launch::async, [this, &s, &tenant] {
+            return s.psql(
+                tenant,
+                tenant.key,
+                "copy (select repeat($$x$$, 1000) from generate_series(1, 1000000)) to stdout",
+                [this] { may_end_.get_future().wait(); }
+            );
+        }))
+    {}
+    ~stopped_reader()
+    {
+        may_end_.set_value();
+        reader_.wait();
+    }
+    stopped_reader(const stopped_reader&) = delete;
+    stopped_reader& operator=(const stopped_reader&) = delete;
+
+private:
+    std::promise<void> may_end_;
+    std::future<std::string> reader_;
+};
+
+TEST(RouterHostile, W18_ReadersThatStopCostBoundedMemoryAndHoldUpNobody)
+{
+    router_stage s;
+    s.start();
+    ASSERT_EQ(sqlstate_of_login(s.client(s.acme)), "");
+    ASSERT_EQ(sqlstate_of_login(s.client(s.globex)), "");
+    const auto before = resident_bytes();
+    std::list<stopped_reader> readers;
+    for (int i = 0; i < 15; ++i) readers.emplace_back(s, s.acme);
+    const auto look = database::connect(s.postgres.superuser_endpoint());
+    const auto stalled = [&] {
+        return look
+            ->run_plain_rows(
+                "select 1 from pg_stat_activity where datname = '" + s.acme.database +
+                "' and wait_event = 'ClientWrite'"
+            )
+            .size();
+    };
+    ASSERT_TRUE(eventually([&] { return stalled() == 15; }, 60s));
+    EXPECT_LT(resident_bytes(), before + (std::size_t{64} << 20U));
+    for (const auto* tenant : {&s.acme, &s.globex}) {
+        const auto began = clock::now();
+        const auto session = database::connect(s.client(*tenant));
+        EXPECT_EQ(first_text(*session, "select text from notes"), tenant->slug);
+        EXPECT_LT(clock::now() - began, 1s);
+    }
+    EXPECT_EQ(stalled(), 15U);  // all the while
+    readers.clear();
+    EXPECT_TRUE(eventually([&] { return stalled() == 0; }));
 }
 
 TEST(RouterHostile, W18_AStartupCutAtEveryByteDoesNoHarm)

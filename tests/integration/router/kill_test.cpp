@@ -99,6 +99,71 @@ TEST(RouterKill, W10_CopyPinnedAndWaitingSessionsEndAlike)
     EXPECT_EQ(sqlstate_of_login(s.client(s.globex)), "");
 }
 
+TEST(RouterKill, W10_ARevokedKeyCutsCopyPinnedAndWaitingSessionsAndServesTheOthers)
+{
+    router_stage s;
+    s.values.router.pool.max_per_tenant = 3;
+    s.values.router.pool.checkout_timeout = 30s;
+    const auto second = s.add_key(s.acme.id, "write");
+    s.start();
+    const auto other = database::connect(s.client(s.acme, second));
+    const auto waits = database::connect(s.client(s.acme));
+    running_query query(s, s.acme);
+    running_query copy(s, s.acme, "copy (select pg_sleep(60) /* long */) to stdout");
+    running_query pinned(s, s.acme, "listen a; select pg_sleep(60) /* long */");
+    ASSERT_TRUE(wait_for_query(s, s.acme, 3));
+    auto of_the_key = std::async(std::launch::async, [&] { return sqlstate_of(*waits, "select 1"); });
+    auto of_another = std::async(std::launch::async, [&] { return first_text(*other, "select 1"); });
+    ASSERT_TRUE(eventually([] {
+        return process_metrics().to_text().find("leasehold_router_clients{state=\"waiting\"} 2") !=
+               std::string::npos;
+    }));
+
+    s.revoke(s.acme.key);
+    const auto committed = clock::now();
+    for (auto* one : {&query, &copy, &pinned}) {
+        const auto told = one->ended.get();
+        EXPECT_NE(told.find("FATAL:  57P01"), std::string::npos) << told;
+        EXPECT_LT(one->at - committed, 1s);
+    }
+    EXPECT_NE(of_the_key.get(), "");
+    EXPECT_LT(clock::now() - committed, 1s);
+    s.wait_applied();
+    EXPECT_TRUE(wait_for_query(s, s.acme, 0));
+    EXPECT_EQ(of_another.get(), "1");  // who waited with another key gets the place
+    EXPECT_TRUE(eventually([&] { return s.backends_of(s.acme) == 1; }));
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000");
+    EXPECT_EQ(sqlstate_of_login(s.client(s.globex)), "");
+}
+
+TEST(RouterKill, W10_AKeyThatIsGivenAnEndTakesItsSessionsWithIt)
+{
+    router_stage s;
+    const auto second = s.add_key(s.acme.id, "write");
+    s.start();
+    const auto other = database::connect(s.client(s.acme, second));
+    running_query query(s, s.acme);
+    ASSERT_TRUE(wait_for_query(s, s.acme));
+    // As a rotation does with the key that is replaced: it may be used a little longer.
+    s.registry.run(
+        "update public.registry_api_key set expires_at = now() + interval '8 s' where id = '" +
+        s.acme.key.id.to_string() + "'"
+    );
+    s.wait_applied();
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "");
+    EXPECT_TRUE(wait_for_query(s, s.acme));
+    const auto told = query.ended.get();
+    EXPECT_NE(told.find("FATAL:  57P01"), std::string::npos) << told;
+    const auto ended = s.registry.rows(
+        "select now() between expires_at and expires_at + interval '1 s' from public.registry_api_key "
+        "where id = '" +
+        s.acme.key.id.to_string() + "'"
+    );
+    EXPECT_EQ(ended.at(0)[0].value(), "t");
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000");  // key_expired
+    EXPECT_EQ(first_text(*other, "select text from notes"), "acme");
+}
+
 TEST(RouterKill, W10_ARevokedKeyLosesItsSessionsAndNobodyElseDoes)
 {
     router_stage s(17);

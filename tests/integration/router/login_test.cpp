@@ -45,6 +45,32 @@ TEST(RouterLogin, TheWholeKeyMayComeAsClearTextInsideTls)
     EXPECT_EQ(sqlstate_of_login(where), "3D000");  // globex's key, acme's database
 }
 
+TEST(RouterLogin, ATenantsLimitOfClientsIsItsOwn)
+{
+    router_stage s;
+    const auto reader = s.add_key(s.acme.id, "read");
+    s.registry.run(
+        "update public.registry_tenant set limits = '{\"max_clients\": 2}' where id = '" +
+        s.acme.id.to_string() + "'"
+    );
+    s.values.limits.tenant.max_clients = 3;  // of those whose row says nothing
+    s.start();
+    std::vector<std::unique_ptr<database::session>> held;
+    const auto connect = [&](const test_tenant& tenant, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) held.push_back(database::connect(s.client(tenant)));
+    };
+    connect(s.acme, 2);
+    const auto refused = error_of_login(s.client(s.acme));
+    EXPECT_NE(refused.find("code=tenant_client_limit"), std::string::npos) << refused;
+    EXPECT_NE(refused.find("2 clients are connected"), std::string::npos) << refused;
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "53300");
+    EXPECT_EQ(sqlstate_of_login(s.client(s.acme, reader)), "53300");  // all its keys together
+    connect(s.globex, 3);                                             // another tenant has its own
+    EXPECT_EQ(sqlstate_of_login(s.client(s.globex)), "53300");
+    held.erase(held.begin());
+    EXPECT_TRUE(leasehold::test::eventually([&] { return sqlstate_of_login(s.client(s.acme)).empty(); }));
+}
+
 TEST(RouterLogin, ATicketOpensOnePlatformSession)
 {
     router_stage s;

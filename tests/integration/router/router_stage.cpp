@@ -15,7 +15,7 @@ namespace leasehold::router::test {
 using namespace std::chrono_literals;
 using leasehold::test::eventually;
 
-router_stage::router_stage(int major)
+router_stage::router_stage(int major, lease_terms terms)
     : postgres(leasehold::test::the_stack().with_major(major))
     , registry(folder)
     , proxy(broker.url())
@@ -25,8 +25,8 @@ router_stage::router_stage(int major)
 {
     log::configure(log_level::error, log::form::json);
     add_server();
-    acme = add_tenant("acme");
-    globex = add_tenant("globex");
+    acme = add_tenant("acme", terms);
+    globex = add_tenant("globex", terms);
     const auto made = server.make_router(folder.path(), {acme.id, globex.id}, 3600s);
 
     values.registry = registry.config();
@@ -81,11 +81,11 @@ void router_stage::add_server()
     ));
 }
 
-test_tenant router_stage::add_tenant(const std::string& slug)
+test_tenant router_stage::add_tenant(const std::string& slug, const lease_terms& terms)
 {
     test_tenant made;
     made.slug = slug;
-    made.id = server.add_tenant(3600s, 86400s);
+    made.id = server.add_tenant(terms.term, terms.max_term);
     made.tid = tid::of(made.id).text();
     made.database = "t_" + made.tid + "_1";
     on_server(fmt::format(
@@ -123,12 +123,14 @@ test_tenant router_stage::add_tenant(const std::string& slug)
     return made;
 }
 
-std::string router_stage::psql(const test_tenant& tenant, const test_key& key, const std::string& sql) const
+std::string router_stage::psql(
+    const test_tenant& tenant, const test_key& key, const std::string& sql, const std::function<void()>& wait
+) const
 {
     const auto passwords = folder / (crypto::to_hex(crypto::random_bytes(4)) + ".pgpass");
     create_secret_file(passwords, fmt::format("*:*:*:*:{}\n", key.text));
     const auto command = fmt::format(
-        "PGPASSFILE={} {}/psql -X -At -v VERBOSITY=verbose 'host=127.0.0.1 port={} user={} dbname={} "
+        "PGPASSFILE={} exec {}/psql -X -At -v VERBOSITY=verbose 'host=127.0.0.1 port={} user={} dbname={} "
         "sslmode=verify-full sslrootcert={}' -c '{}' 2>&1",
         passwords.string(),
         postgres.bin_dir.string(),
@@ -142,7 +144,11 @@ std::string router_stage::psql(const test_tenant& tenant, const test_key& key, c
     std::array<char, 512> piece{};
     FILE* out = ::popen(command.c_str(), "r");
     if (out == nullptr) return "popen failed";
-    while (::fgets(piece.data(), piece.size(), out) != nullptr) output += piece.data();
+    if (wait) {
+        wait();
+    } else {
+        while (::fgets(piece.data(), piece.size(), out) != nullptr) output += piece.data();
+    }
     ::pclose(out);
     return output;
 }

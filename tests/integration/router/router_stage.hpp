@@ -12,6 +12,7 @@
 #include <leasehold/database/session.hpp>
 #include <leasehold/router/router.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,12 +34,19 @@ struct test_tenant
     test_key key;  // role write
 };
 
+// What a broker role allows a lease: at first, and in all.
+struct lease_terms
+{
+    std::chrono::seconds term{3600};
+    std::chrono::seconds max_term{86400};
+};
+
 // A real router between a registry, a broker (behind a fault proxy) and a PostgreSQL server, with two tenants
 // made by hand. Each tenant has a table `notes` with one row: its slug.
 class router_stage
 {
 public:
-    explicit router_stage(int major = 15);
+    explicit router_stage(int major = 15, lease_terms terms = {});
     ~router_stage();
 
     // The configuration may be changed before.
@@ -52,9 +60,14 @@ public:
         return client(tenant, tenant.key);
     }
 
-    // Output of psql, errors verbose and in it.
-    [[nodiscard]] std::string
-    psql(const test_tenant& tenant, const test_key& key, const std::string& sql) const;
+    // Output of psql, errors verbose and in it. Where `wait` is given, it is never read, and ends
+    // after that.
+    [[nodiscard]] std::string psql(
+        const test_tenant& tenant,
+        const test_key& key,
+        const std::string& sql,
+        const std::function<void()>& wait = {}
+    ) const;
 
     test_key add_key(const tenant_id& tenant, const std::string& role);
     void set_state(const test_tenant& tenant, const std::string& state);
@@ -83,7 +96,7 @@ public:
     std::unique_ptr<router> running;
 
 private:
-    test_tenant add_tenant(const std::string& slug);
+    test_tenant add_tenant(const std::string& slug, const lease_terms& terms);
     void add_server();
 
     std::string socket_path_;

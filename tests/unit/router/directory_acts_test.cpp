@@ -83,9 +83,19 @@ TEST(Acts, ARevokedEndedAlteredOrRemovedKeyLosesItsSessions)
     lowered.role = key_role::read;
     EXPECT_EQ(s.after_key(lowered).principals_to_kill.size(), 1U);
     EXPECT_EQ(s.after_key(std::nullopt).principals_to_kill.size(), 1U);
-    auto prolonged = s.key;
-    prolonged.expires_at = now + std::chrono::hours(1);
-    EXPECT_TRUE(s.after_key(prolonged).empty());
+}
+
+TEST(Acts, AKeyWithAnotherEndKeepsItsSessionsUntilThen)
+{
+    stage s;
+    auto limited = s.key;
+    limited.expires_at = wall_time::clock::now() + std::chrono::hours(1);
+    const auto todo = s.after_key(limited);
+    EXPECT_TRUE(todo.principals_to_kill.empty());
+    ASSERT_EQ(todo.principals_to_limit.size(), 1U);
+    EXPECT_EQ(todo.principals_to_limit[0].first.id, s.key.id.value());
+    EXPECT_EQ(todo.principals_to_limit[0].second, limited.expires_at);
+    EXPECT_TRUE(s.after_key(s.key).empty());  // as it was before
 }
 
 TEST(Acts, ReadsWhatChangeRowsName)

@@ -255,12 +255,12 @@ relay_test::client_options relay_test::of(const tenant_id& tenant) const
 relay_test::joined_client relay_test::connect(client_options options)
 {
     auto [socket, talk] = make_pair_of_sockets();
-    auto slot = on->reserve_slot();
-    EXPECT_TRUE(slot.has_value());
+    auto reserved = on->reserve_slot({});
+    auto& slot = std::get<session_slot>(reserved);
     admitted who;
     who.socket = std::move(socket);
-    const auto pid = slot->client_pid();
-    who.slot = std::move(*slot);
+    const auto pid = slot.client_pid();
+    who.slot = std::move(slot);
     who.cancel_key = "k" + std::to_string(100 + pid % 100);
     who.pool = {options.tenant, role_class::rw, options.from};
     who.limits = options.limits;

@@ -158,6 +158,93 @@ TEST_F(RelayOrders, AnEndingLeaseIsReplacedWithoutAnError)
     EXPECT_EQ(server.next()->type, 'X');
 }
 
+TEST_F(RelayOrders, APinnedSessionKeepsItsEndingLeaseAndIsToldAtTheLastCall)
+{
+    const lease_number first{acme, 1, role_class::rw, 1};
+    auto [pinned, server] = join_first(of(acme));
+    pinned.talk.send(query("listen a"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("LISTEN"));
+    EXPECT_EQ(pinned.talk.until_ready(), "CZI");
+    auto works = join(of(acme));
+    works.talk.send(query("begin"));
+    auto second = log_in(1);
+    EXPECT_EQ(second.next()->type, 'Q');
+    second.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(works.talk.until_ready(), "CZT");
+
+    on->lease_ending(first, boot_clock::now() + 60s);
+    pinned.talk.send(query("select 1"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("SELECT 1"));
+    EXPECT_EQ(pinned.talk.until_ready(), "CZI");
+
+    // In the middle of a reply nothing else may be said: it comes after that.
+    pinned.talk.send(query("select 2"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    const auto row = std::string("D\0\0\0\x0e\0\1\0\0\0\4", 11) + "long";
+    server.send(row.substr(0, 13));
+    settle();
+    on->lease_last_call(first);
+    settle();
+    server.send(row.substr(13) + simple_reply("SELECT 1"));
+    EXPECT_EQ(pinned.talk.until_ready(), "DCZI");
+    const auto notice = pinned.talk.next();
+    EXPECT_EQ(notice->type, 'N');
+    EXPECT_NE(notice->body.find("code=lease_ending"), std::string::npos);
+
+    works.talk.send(query("commit"));  // who is not pinned goes over to another lease, and needs no notice
+    EXPECT_EQ(second.next()->type, 'Q');
+    second.send(simple_reply("COMMIT"));
+    EXPECT_EQ(works.talk.until_ready(), "CZI");
+    EXPECT_EQ(second.next()->type, 'X');
+    settle();
+    EXPECT_TRUE(works.talk.is_silent());
+}
+
+TEST_F(RelayOrders, TheHoldOfALeaseTellsWhoUsesIt)
+{
+    auto hold = std::make_shared<lease_hold>();
+    auto client = connect(of(acme));
+    auto request = ports.next_request();
+    auto [socket, talk] = make_pair_of_sockets();
+    verified_server server;
+    server.socket = std::move(socket);
+    server.parameters = std::make_shared<const parameter_set>();
+    server.lease = {acme, 1, role_class::rw, 1};
+    server.hold = hold;
+    request->fulfil(std::move(server));
+    EXPECT_EQ(client.talk.until_ready(), "KZI");
+    EXPECT_EQ(hold->lent.load(), 0);
+    client.talk.send(query("begin"));
+    EXPECT_EQ(talk.next()->type, 'Q');
+    EXPECT_EQ(hold->lent.load(), 1);
+    EXPECT_EQ(hold->kept.load(), 0);
+    talk.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(client.talk.until_ready(), "CZT");
+    client.talk.send(query("commit"));
+    EXPECT_EQ(talk.next()->type, 'Q');
+    talk.send(simple_reply("COMMIT"));
+    EXPECT_EQ(client.talk.until_ready(), "CZI");
+    settle();
+    EXPECT_EQ(hold->lent.load(), 0);
+
+    client.talk.send(query("listen a"));
+    EXPECT_EQ(talk.next()->type, 'Q');
+    talk.send(simple_reply("LISTEN"));
+    EXPECT_EQ(client.talk.until_ready(), "CZI");
+    settle();
+    EXPECT_EQ(hold->lent.load(), 1);
+    EXPECT_EQ(hold->kept.load(), 1);
+    client.talk.close();
+    EXPECT_EQ(talk.next()->type, 'X');
+    EXPECT_TRUE(talk.is_closed());
+    EXPECT_TRUE(ports.wait_for_closed(1));
+    settle();
+    EXPECT_EQ(hold->lent.load(), 0);
+    EXPECT_EQ(hold->kept.load(), 0);
+}
+
 TEST_F(RelayOrders, AServerOfALeaseThatHasEndedMeanwhileIsNotTaken)
 {
     auto [client, server] = join_first(of(acme));

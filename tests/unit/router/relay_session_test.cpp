@@ -459,6 +459,28 @@ TEST_F(RelaySession, TakesBytesThatCameWithTheLogin)
     EXPECT_EQ(server.next()->type, 'Q');
 }
 
+TEST_F(RelaySession, EndsWithARightThatWasLimitedMeanwhile)
+{
+    const principal limited{principal::kind_of::key, uuid::random()};
+    const principal prolonged{principal::kind_of::key, uuid::random()};
+    auto options = of(acme);
+    options.who = limited;
+    auto [client, server] = join_first(options);
+    options.who = prolonged;
+    options.ends_at = boot_clock::now() + 300ms;
+    auto other = join(options);
+    on->limit_right(prolonged, boot_time::max());
+    on->limit_right(limited, boot_clock::now() + 400ms);
+    const auto told = client.talk.next();
+    EXPECT_EQ(sqlstate_of(*told), "57P01");
+    EXPECT_NE(field_of(*told, 'D').find("code=session_revoked"), std::string_view::npos);
+    EXPECT_TRUE(client.talk.is_closed());
+    other.talk.send(query("select 1"));  // later than its first end
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("SELECT 1"));
+    EXPECT_EQ(other.talk.until_ready(), "CZI");
+}
+
 TEST_F(RelaySession, EndsWithItsRight)
 {
     auto options = of(acme);

@@ -465,6 +465,111 @@ TEST(LeaseKeeper, ADrainingLeaseEndsAtItsEnd)
     EXPECT_EQ(ended.why, lease_end::expired);
 }
 
+// Its token was renewed by a login: the lease is replaced although the broker would prolong it.
+lease_ptr replace(stage& s)
+{
+    const auto first = s.hold(1000s);
+    s.keeper->doom(2, 0.1, s.now);
+    s.token = 2;
+    s.to_due();
+    s.keeper->fetched(s.take(kind::fetch).number, s.login(1000s), s.now, s.out);
+    s.keeper->verified(s.take(kind::verify).number, true, s.now, s.out);
+    s.take(kind::successor);
+    EXPECT_EQ(s.take(kind::ending).previous, first->ref);
+    return first;
+}
+
+TEST(LeaseKeeper, APinnedSessionHasItsDrainingLeaseRenewed)
+{
+    stage s;
+    const auto first = replace(s);
+    for (int i = 0; i < 3; ++i) {
+        s.keeper->kept(first->ref.number);
+        s.out.clear();
+        while (s.count(kind::renew) == 0) {
+            s.to_due();
+            for (const auto& what : s.out) ASSERT_NE(what.previous, first->ref);  // neither called nor ended
+        }
+        s.renew_with(1000s);
+        EXPECT_EQ(s.take(kind::renewed).lease->ref, first->ref);
+    }
+    // Nobody keeps it any more: it is not renewed, and ends.
+    const auto end = s.now + 1000s;
+    boot_time last_call_for{};
+    s.out.clear();
+    while (s.count(kind::ended) == 0) {
+        s.to_due();
+        for (const auto& what : s.out) {
+            ASSERT_FALSE(what.what == kind::renew && what.number == first->ref.number);
+            if (what.what == kind::last_call) last_call_for = what.by;
+        }
+    }
+    EXPECT_EQ(s.now, end);
+    EXPECT_EQ(s.take(kind::ended).why, lease_end::expired);
+    EXPECT_EQ(s.count(kind::last_call), 1U);
+    EXPECT_EQ(last_call_for, end - 3s);
+}
+
+TEST(LeaseKeeper, AKeptLeaseThatIsCappedEndsAfterItsLastCall)
+{
+    stage s;
+    const auto first = s.hold(1000s);
+    s.to_due();
+    s.renew_with(200s);
+    const auto end = s.take(kind::renewed).lease->ends_at();
+    s.to_due();
+    s.keeper->fetched(s.take(kind::fetch).number, s.login(1000s), s.now, s.out);
+    s.keeper->verified(s.take(kind::verify).number, true, s.now, s.out);
+    s.keeper->kept(first->ref.number);
+    s.out.clear();
+    s.to_due();
+    EXPECT_EQ(s.now, end - 30s);
+    EXPECT_EQ(s.count(kind::renew), 0U);
+    const auto call = s.take(kind::last_call);
+    EXPECT_EQ(call.previous, first->ref);
+    EXPECT_EQ(call.by, end - 3s);
+    s.to_due();
+    EXPECT_EQ(s.now, end);
+    EXPECT_EQ(s.take(kind::ended).previous, first->ref);
+}
+
+TEST(LeaseKeeper, AKeptLeaseThatTheBrokerLostIsDead)
+{
+    stage s;
+    const auto first = replace(s);
+    s.keeper->kept(first->ref.number);
+    while (s.count(kind::renew) == 0) s.to_due();
+    s.keeper->renew_failed(s.take(kind::renew).number, failure_report(failure::lease_gone), s.now, s.out);
+    const auto ended = s.take(kind::ended);
+    EXPECT_EQ(ended.previous, first->ref);
+    EXPECT_EQ(ended.why, lease_end::dead);
+    EXPECT_EQ(s.count(kind::revoke), 0U);
+    EXPECT_EQ(s.keeper->draining(), 0U);
+    EXPECT_EQ(s.keeper->state(), lease_state::held);  // the successor notices nothing
+}
+
+TEST(LeaseKeeper, WithoutABrokerTheLastCallComesOnceBeforeTheEnd)
+{
+    stage s;
+    const auto first = s.hold(1000s);
+    while (s.count(kind::last_call) == 0) {
+        s.to_due();
+        if (s.count(kind::renew) != 0)
+            s.keeper->renew_failed(s.take(kind::renew).number, failure_report(failure::sealed), s.now, s.out);
+        if (s.count(kind::fetch) != 0)
+            s.keeper->fetch_failed(s.take(kind::fetch).number, failure_report(failure::sealed), s.now, s.out);
+    }
+    EXPECT_EQ(s.now, first->ends_at() - 30s);
+    EXPECT_EQ(s.take(kind::last_call).by, first->ends_at() - 3s);
+    while (s.count(kind::ended) == 0) {
+        s.to_due();
+        if (s.count(kind::fetch) != 0)
+            s.keeper->fetch_failed(s.take(kind::fetch).number, failure_report(failure::sealed), s.now, s.out);
+    }
+    EXPECT_EQ(s.count(kind::last_call), 0U);
+    EXPECT_EQ(s.now, first->ends_at());
+}
+
 TEST(LeaseKeeper, AMachineThatSleptUsesNothingThatExpired)
 {
     stage s;
@@ -487,8 +592,9 @@ TEST(LeaseKeeper, RotatesForAnHourWithoutAGap)
     while (s.now < stop) {
         s.to_due();
         ASSERT_NE(s.need(), nullptr) << "after " << rotations;
-        auto todo = std::exchange(s.out, {});
-        for (auto& what : todo) {
+        while (!s.out.empty()) {
+            const auto what = s.out.front();
+            s.out.erase(s.out.begin());
             if (what.what == kind::renew) {
                 term got;
                 got.duration =

@@ -144,6 +144,16 @@ struct change_page
     std::vector<change_row> rows;  // ascending
 };
 
+// What a router says of itself.
+struct router_facts
+{
+    std::string address;
+    std::string version;
+    int lanes = 0;
+    std::string machine;  // empty: unknown
+    std::string process;  // on it
+};
+
 struct router_registration
 {
     std::uint8_t number = 0;
@@ -214,9 +224,9 @@ public:
     explicit routes(database::pool& pool) : pool_(pool) {}
 
     // -- this process's row --
-    router_registration register_router(
-        router_id id, const std::string& address, const std::string& version, int lanes
-    );  // blocks
+    router_registration register_router(router_id id, const router_facts& facts);  // blocks
+    // The routers that registered from this machine, each with its process.
+    std::map<router_id, std::string> routers_of(const std::string& machine);  // blocks
     // False: not known (any more), register again.
     task<bool> beat(router_id id, nlohmann::json slots);
     task<bool> acknowledge(router_id id, std::int64_t applied, std::vector<std::int64_t> gaps);

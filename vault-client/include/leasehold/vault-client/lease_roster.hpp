@@ -60,8 +60,10 @@ public:
     // The same login lives longer.
     virtual void on_renewed(lease_ptr renewed) = 0;
     // Lend no connection of this lease any more; close each at give-back, the rest at `by` at the latest (the
-    // lease's end − 3 s). When the last is closed, call roster.drained().
+    // lease's end − 3 s, which a renewal moves). When the last is closed, call roster.drained().
     virtual void on_ending(lease_ref which, boot_time by) = 0;
+    // `drain` before its end, and nothing has moved that: who cannot go over to another connection is told.
+    virtual void on_last_call(lease_ref which, boot_time by) = 0;
     // Over. Close what is left, at once.
     virtual void on_ended(lease_ref which, lease_end why) = 0;
 };
@@ -105,8 +107,11 @@ public:
     // What get() would answer at once, or null.
     [[nodiscard]] lease_ptr find(const placement_key& placement, role_class role) const;
 
-    // A connection logged in with it, or one was lent: an unused lease is not renewed.
+    // A connection logged in with it, or one is lent: an unused lease is not renewed.
     void note_used(lease_ref which);
+    // A pinned session keeps a connection of it: even a draining lease is renewed then, up to its maximum.
+    // Said again every few seconds.
+    void note_kept(lease_ref which);
     // Its last server connection is closed: a draining lease is revoked now.
     void drained(lease_ref which);
     // 28P01 at login, 57P01 in use: that lease is dead at once, whoever says it first; later reports do
