@@ -39,6 +39,7 @@ constexpr std::array codes{
     code_row{"precondition_required", 428, "", 0},
     code_row{"config_invalid", 0, "", 78},
     code_row{"hmac_key_mismatch", 0, "", 78},
+    code_row{"bootstrap_file_exists", 0, "", 78},
     code_row{"usage", 0, "", 2},
     code_row{"secret_on_command_line", 0, "", 2},
     code_row{"secret_needs_out", 0, "", 2},

@@ -103,7 +103,8 @@ std::string test_authority::ca_file() const
     return (impl_->folder / "ca.pem").string();
 }
 
-tls_files test_authority::issue(const std::string& file, const std::string& names, long lifetime_seconds)
+tls_files
+test_authority::issue(const std::string& file, const std::string& names, long lifetime_seconds) const
 {
     const auto key = make_key();
     const auto made = begin(file, *key, impl_->serial++, lifetime_seconds);

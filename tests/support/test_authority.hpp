@@ -18,7 +18,7 @@ public:
     [[nodiscard]] std::string ca_file() const;
     // A server certificate, valid for a day. `names` as OpenSSL has them: "DNS:localhost,IP:127.0.0.1". The
     // files are called after `file`; issuing under the same name replaces them.
-    tls_files issue(const std::string& file, const std::string& names, long lifetime_seconds = 86400);
+    tls_files issue(const std::string& file, const std::string& names, long lifetime_seconds = 86400) const;
 
 private:
     struct impl;

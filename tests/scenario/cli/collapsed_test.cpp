@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-TEST(SingleTenant, IsServedFromOneDatabaseWithoutBrokerAndLicense)
+TEST(SingleTenant, C5_IsServedFromOneDatabaseWithoutBrokerAndLicense)
 {
     const empty_registry registry;
     leasehold::config values;
