@@ -117,16 +117,9 @@ void staged_fleet::registry_script(const std::string& sql) const
 std::string
 staged_fleet::make_token(const staged_tenant& of, std::int64_t max_uses, const std::string& approval)
 {
-    const auto made = credential::make(credential_type::enrollment, uuid::random());
-    registry_script(
-        "insert into registry_enrollment_token (id, tenant_id, label, secret_hmac, expires_at, max_uses, "
-        "approval, "
-        "created_by) values ('" +
-        made.id.to_string() + "', '" + of.id.to_string() + "', 'test', '" +
-        keys.stored_form(made.secret_part.reveal()) + "', now() + interval '1 day', " +
-        std::to_string(max_uses) + ", '" + approval + "', 'test')"
-    );
-    return std::string(made.to_text().reveal());
+    const auto token = make_staged_token(keys, of.id, max_uses, approval);
+    registry_script(token.insert);
+    return token.text;
 }
 
 // -- directory --
@@ -352,9 +345,27 @@ agent_call(http::method verb, const std::string& path, const std::string& bearer
     return what;
 }
 
+staged_token make_staged_token(
+    const hmac_keys& keys, const tenant_id& tenant, std::int64_t max_uses, const std::string& approval
+)
+{
+    const auto made = credential::make(credential_type::enrollment, uuid::random());
+    return {
+        std::string(made.to_text().reveal()),
+        "insert into public.registry_enrollment_token (id, tenant_id, label, secret_hmac, expires_at, "
+        "max_uses, approval, created_by) values ('" +
+            made.id.to_string() + "', '" + tenant.to_string() + "', 'test', '" +
+            keys.stored_form(made.secret_part.reveal()) + "', now() + interval '1 day', " +
+            std::to_string(max_uses) + ", '" + approval + "', 'test')"};
+}
+
 http::incoming staged_machine::enrollment(const std::string& token) const
 {
-    const nlohmann::json body{{"name", name}, {"public_key", crypto::to_base64(pair.public_key)}};
+    const nlohmann::json body{
+        {"name", name},
+        {"fqdn", fqdn},
+        {"machine_hint", machine_hint},
+        {"public_key", crypto::to_base64(pair.public_key)}};
     auto what = agent_call(http::method::post, "/enroll", token, body.dump());
     const auto hex = [](std::string_view text) { return crypto::to_hex(crypto::view(crypto::sha256(text))); };
     const auto text = "leasehold-enroll-1\n" + hex(token) + "\n" + hex(what.body);

@@ -114,11 +114,26 @@ private:
     mutable registry::routes at_;
 };
 
+// An enrollment token: its text, and the statement that puts its row into a registry.
+struct staged_token
+{
+    std::string text;
+    std::string insert;
+};
+staged_token make_staged_token(
+    const hmac_keys& keys,
+    const tenant_id& tenant,
+    std::int64_t max_uses = 1,
+    const std::string& approval = "auto"
+);
+
 // An agent's side of the enrollment, written out by hand.
 struct staged_machine
 {
     crypto::ed25519_pair pair = crypto::make_ed25519_pair();
     std::string name = "web-1";
+    std::string fqdn;
+    std::string machine_hint;
 
     [[nodiscard]] http::incoming enrollment(const std::string& token) const;
 };

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <fstream>
 #include <future>
 #include <sys/stat.h>
@@ -24,21 +24,9 @@ protected:
     ~Suspension() override
     {
         // Whatever a test left behind: later tests of the line need all of it.
-        stack("server start " + where.server);
-        stack("broker start");
+        run_stack("server start " + where.server);
+        run_stack("broker start");
         run_leasehold("tenant resume " + where.slug);
-    }
-
-    // One action on the servers behind the line, by the launcher that started them.
-    static finished stack(const std::string& action)
-    {
-        const std::string facts = std::getenv("LEASEHOLD_LINE");
-        return run_shell(fmt::format(
-            "/usr/bin/python3 {}/tools/stack.py {} --quiet --folder {}",
-            LEASEHOLD_SOURCE_FOLDER,
-            action,
-            facts.substr(0, facts.rfind('/'))
-        ));
     }
 
     [[nodiscard]] std::string psql(const tenant_of_line& as, const std::string& sql) const
@@ -249,14 +237,14 @@ TEST_P(Suspension, P8_WithoutTheBrokerAllElseHoldsAndItWaitsForIt)
           fault{"broker stop", "broker start", "broker_unreachable"}}) {
         client session(psql(where, "select pg_sleep(120) /* of the load */"));
         ASSERT_TRUE(eventually([&] { return connections_with("of the load") == 1; }));
-        ASSERT_EQ(stack(one.begin).exit_code, 0);
+        ASSERT_EQ(run_stack(one.begin).exit_code, 0);
         const auto id = begin_suspension();
         expect_waiting(id, {"state", "routers", "gate", "cut"}, "leases", one.code);
         EXPECT_NE(session.ended.get().output.find("session_revoked"), std::string::npos);
         EXPECT_EQ(backends(), "0");
         expect_suspended();
 
-        ASSERT_EQ(stack(one.end).exit_code, 0);
+        ASSERT_EQ(run_stack(one.end).exit_code, 0);
         EXPECT_TRUE(comes_to(id, "succeeded")) << operation(id).dump(2);
         EXPECT_EQ(run_leasehold("tenant resume " + where.slug).exit_code, 0);
         expect_served(where);
@@ -268,7 +256,7 @@ TEST_P(Suspension, P8_WithoutTheServerTheRoutersHaveCutAndItWaitsForIt)
 {
     client session(psql(where, "select pg_sleep(120) /* of the load */"));
     ASSERT_TRUE(eventually([&] { return connections_with("of the load") == 1; }));
-    ASSERT_EQ(stack("server stop " + where.server).exit_code, 0);
+    ASSERT_EQ(run_stack("server stop " + where.server).exit_code, 0);
     EXPECT_NE(session.ended.get().exit_code, 0);
     const auto id = begin_suspension();
     expect_waiting(id, {"state", "routers"}, "gate", "server_unavailable");
@@ -276,7 +264,7 @@ TEST_P(Suspension, P8_WithoutTheServerTheRoutersHaveCutAndItWaitsForIt)
     expect_suspended();
     expect_served(neighbour);
 
-    ASSERT_EQ(stack("server start " + where.server).exit_code, 0);
+    ASSERT_EQ(run_stack("server start " + where.server).exit_code, 0);
     EXPECT_TRUE(comes_to(id, "succeeded")) << operation(id).dump(2);
     EXPECT_EQ(backends(), "0");
     EXPECT_EQ(run_leasehold("tenant resume " + where.slug).exit_code, 0);

@@ -96,6 +96,15 @@ std::string on_server(const tenant_of_line& where, const std::string& sql)
     return rows.empty() ? std::string() : rows.at(0)[0].value_or("");
 }
 
+finished run_stack(const std::string& action)
+{
+    const std::string facts = std::getenv("LEASEHOLD_LINE");
+    return run_shell(
+        std::string("/usr/bin/python3 ") + LEASEHOLD_SOURCE_FOLDER + "/tools/stack.py " + action +
+        " --quiet --folder " + facts.substr(0, facts.rfind('/'))
+    );
+}
+
 finished run_leasehold(const std::string& arguments)
 {
     const auto& facts = the_line();

@@ -40,6 +40,8 @@ std::string client_program(const std::string& server, const std::string& name);
 std::unique_ptr<database::session> superuser_on(const std::string& server, const std::string& database);
 // As superuser, straight on the tenant's server.
 std::string on_server(const tenant_of_line& where, const std::string& sql);
+// One action on the servers behind the line, by the launcher that started them: "server stop eu-1".
+finished run_stack(const std::string& action);
 // `leasehold` with the owner key.
 finished run_leasehold(const std::string& arguments);
 
