@@ -41,8 +41,8 @@ task<std::vector<finding>> examine(
     const std::string database(probe_database);
     const auto as_provisioner = co_await by.provisioner(at, database);
     co_await workers.run([&] {
-        tried.plain_login_refused = is_plain_login_refused(as_provisioner);
         create_probe(maintenance);
+        tried.plain_login_refused = is_plain_login_refused(as_provisioner);
         const auto seen = look_at_hardening(*database::connect(as_provisioner));
         tried.base_closed = seen.schema_closed;
         tried.large_objects_closed = seen.large_objects_closed;

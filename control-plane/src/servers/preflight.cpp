@@ -1,8 +1,7 @@
 #include "servers/preflight.hpp"
 
 #include "servers/names.hpp"
-
-#include <leasehold/base/error.hpp>
+#include "servers/probes.hpp"
 
 #include <fmt/format.h>
 
@@ -331,12 +330,7 @@ bool is_plain_login_refused(const database::endpoint& where)
     auto plain = where.clone();
     plain.sslmode = "disable";
     plain.ca_file.clear();
-    try {
-        database::connect(plain);
-        return false;
-    } catch (const error&) {
-        return true;
-    }
+    return is_refused(plain);
 }
 
 }  // namespace leasehold::control_plane::servers

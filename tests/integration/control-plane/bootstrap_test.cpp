@@ -1,4 +1,5 @@
 #include "control_stage.hpp"
+#include "eventually.hpp"
 
 #include <leasehold/base/file.hpp>
 #include <leasehold/control-plane/bootstrap.hpp>
@@ -9,7 +10,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <map>
+#include <vector>
 
 namespace leasehold::control_plane::test {
 namespace {
@@ -74,10 +77,10 @@ TEST(Bootstrap, P1_NeitherIdentityIsASuperuser)
 
 // A server and a broker that nobody has prepared, beside the shared ones, and a configuration that knows no
 // superuser of that server.
-class BootstrapByScript : public ::testing::TestWithParam<const char*>
+class PrivateServer : public ::testing::TestWithParam<const char*>
 {
 protected:
-    BootstrapByScript()
+    PrivateServer()
     {
         EXPECT_EQ(stack_command(fmt::format("up --test --what {},broker", GetParam())), 0);
         own = leasehold::test::load_stack(folder / "stack" / "stack.json");
@@ -99,7 +102,7 @@ protected:
         one.accept = {"createrole_is_superuser", "lease_network_open"};
         values.provisioning.servers = {one};
     }
-    ~BootstrapByScript() override { EXPECT_EQ(stack_command("clean"), 0); }
+    ~PrivateServer() override { EXPECT_EQ(stack_command("clean"), 0); }
 
     [[nodiscard]] int stack_command(const std::string& what) const
     {
@@ -144,6 +147,44 @@ protected:
         }
         return {};
     }
+    // One statement on the server, and settings in force; leasehold_base is open only as long as it takes.
+    void do_as_superuser(const std::string& database, const std::string& sql) const
+    {
+        const auto& server = own.server(GetParam());
+        const auto root = database::connect(server.superuser_endpoint());
+        const bool is_base = database == "leasehold_base";
+        if (is_base) root->run_plain("alter database leasehold_base allow_connections true");
+        database::connect(server.superuser_endpoint(database))->run_plain(sql);
+        if (is_base) root->run_plain("alter database leasehold_base allow_connections false");
+        const auto loaded = [&] {
+            return database::connect(server.superuser_endpoint())
+                ->run_plain_rows("select pg_conf_load_time()")
+                .at(0)[0];
+        };
+        const auto before = loaded();
+        root->run_plain_rows("select pg_reload_conf()");
+        EXPECT_TRUE(leasehold::test::eventually([&] { return loaded() != before; }));
+    }
+    bool finds(const std::string& check) const
+    {
+        return made
+                   .rows(fmt::format(
+                       "select 1 from public.registry_server where name = '{}' and preflight @> "
+                       "'[{{\"check\": \"{}\", "
+                       "\"ok\": false}}]' and not preflight @> '[{{\"check\": \"{}\", \"fix\": \"\"}}]'",
+                       GetParam(),
+                       check,
+                       check
+                   ))
+                   .size() == 1;
+    }
+    std::string state() const
+    {
+        return made
+            .rows(fmt::format("select state from public.registry_server where name = '{}'", GetParam()))
+            .at(0)[0]
+            .value();
+    }
     // What the broker keeps of the server's passwords.
     std::map<std::string, std::string> kept_passwords()
     {
@@ -170,11 +211,11 @@ protected:
     config values = made.config();
     leasehold::test::stack own;
 };
-INSTANTIATE_TEST_SUITE_P(Servers, BootstrapByScript, ::testing::Values("eu-1", "us-1"), [](const auto& one) {
+INSTANTIATE_TEST_SUITE_P(Servers, PrivateServer, ::testing::Values("eu-1", "us-1"), [](const auto& one) {
     return std::string(one.param).substr(0, 2);
 });
 
-TEST_P(BootstrapByScript, P1_AScriptTakesTheSuperusersPlaceAndUnappliedBreaksNothing)
+TEST_P(PrivateServer, P1_AScriptTakesTheSuperusersPlaceAndUnappliedBreaksNothing)
 {
     const std::string server = GetParam();
     bootstrap_request dry;
@@ -218,6 +259,122 @@ TEST_P(BootstrapByScript, P1_AScriptTakesTheSuperusersPlaceAndUnappliedBreaksNot
     const auto again = run_bootstrap(writing_to(folder / "not-written.sql"));
     EXPECT_EQ(again.at(server + " roles and base database"), "was there");
     EXPECT_FALSE(std::filesystem::exists(folder / "not-written.sql"));
+}
+
+// What is wrong with a server, done to it, and taken back.
+struct wrong
+{
+    std::string check;
+    bool refuses;
+    std::string database;
+    std::string done;
+    std::string undone;
+};
+
+TEST_P(PrivateServer, P1_WhatIsBrokenIsNamedAndRefusedWhereItSays)
+{
+    const auto script = folder / "server.sql";
+    run_bootstrap(writing_to(script));
+    ASSERT_EQ(apply(script), 0);
+    ASSERT_EQ(run_bootstrap().at(std::string(GetParam()) + " registry row"), "active");
+    const std::vector<wrong> all{
+        wrong{
+            "identity_leasehold_provisioner",
+            true,
+            "postgres",
+            "alter role leasehold_provisioner superuser",
+            "alter role leasehold_provisioner nosuperuser"},
+        wrong{
+            "identity_leasehold_broker",
+            true,
+            "postgres",
+            "grant pg_read_all_data to leasehold_broker",
+            "revoke pg_read_all_data from leasehold_broker"},
+        wrong{
+            "public_connect",
+            true,
+            "postgres",
+            "grant connect on database postgres to public",
+            "revoke connect on database postgres from public"},
+        wrong{
+            "untrusted_languages",
+            true,
+            "postgres",
+            "create language planted handler plpgsql_call_handler",
+            "drop language planted"},
+        wrong{
+            "leasehold_base",
+            true,
+            "leasehold_base",
+            "grant usage on schema public to public",
+            "revoke usage on schema public from public"},
+        wrong{
+            "large_objects_open",
+            true,
+            "leasehold_base",
+            "grant execute on function lo_create(oid) to public",
+            "revoke execute on function lo_create(oid) from public"},
+        wrong{
+            "password_encryption",
+            true,
+            "postgres",
+            "alter system set password_encryption = 'md5'",
+            "alter system reset password_encryption"},
+        wrong{
+            "temp_file_limit",
+            false,
+            "postgres",
+            "alter system set temp_file_limit = -1",
+            "alter system reset temp_file_limit"},
+        wrong{
+            "recovery_init_sync_method",
+            false,
+            "postgres",
+            "alter system set recovery_init_sync_method = 'fsync'",
+            "alter system reset recovery_init_sync_method"},
+        wrong{
+            "other_superusers",
+            false,
+            "postgres",
+            "create role planted superuser login",
+            "drop role planted"},
+        wrong{
+            "foreign_databases",
+            false,
+            "postgres",
+            "create database planted allow_connections false",
+            "drop database planted"},
+    };
+    const auto expect_found = [&](const std::string& check, bool refuses) {
+        EXPECT_EQ(refusal(), refuses ? "preflight_failed" : "") << check;
+        EXPECT_TRUE(finds(check)) << check;
+        EXPECT_EQ(state(), refuses ? "offline" : "active") << check;
+    };
+    const auto expect_mended = [&](const std::string& check) {
+        EXPECT_EQ(refusal(), "") << check;
+        EXPECT_FALSE(finds(check)) << check;
+        EXPECT_EQ(state(), "active") << check;
+    };
+    for (const auto& one : all) {
+        EXPECT_FALSE(finds(one.check)) << one.check;
+        do_as_superuser(one.database, one.done);
+        expect_found(one.check, one.refuses);
+        do_as_superuser(one.database, one.undone);
+        expect_mended(one.check);
+    }
+
+    // A login without TLS: what may log in is a file of whoever runs the server.
+    const auto access_file = database::connect(own.server(GetParam()).superuser_endpoint())
+                                 ->run_plain_rows("show hba_file")
+                                 .at(0)[0]
+                                 .value();
+    const auto as_it_was = load_file(access_file);
+    std::ofstream(access_file) << as_it_was << "host all all 127.0.0.1/32 scram-sha-256\n";
+    do_as_superuser("postgres", "select 1");
+    expect_found("plain_login_refused", true);
+    std::ofstream(access_file) << as_it_was;
+    do_as_superuser("postgres", "select 1");
+    expect_mended("plain_login_refused");
 }
 
 }  // namespace
