@@ -65,6 +65,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
     }
 
     http::routes_settings routes_settings_of(metrics& into);
+    [[nodiscard]] tenant_id whose_room(std::optional<std::string_view> bearer) const;
     task<void> keep_reconciling(std::shared_ptr<impl> self);
     task<void> reconcile();
     task<void> finish_enrollments();
@@ -150,10 +151,18 @@ http::routes_settings gateway::impl::routes_settings_of(metrics& into)
         fields.set("Leasehold-Time", to_rfc3339(clock.wall()));
     };
     settings.on_enter = [this](const http::incoming& head, std::size_t bytes) {
-        const auto tenant = authenticator.find_tenant(http::bearer_in(head.fields));
-        return tenant ? room.enter(*tenant, bytes) : nullptr;
+        return room.enter(whose_room(http::bearer_in(head.fields)), bytes);
     };
     return settings;
+}
+
+// Its host's tenant, its token's; all who prove nothing share one room.
+tenant_id gateway::impl::whose_room(std::optional<std::string_view> bearer) const
+{
+    if (const auto tenant = authenticator.find_tenant(bearer)) return *tenant;
+    const auto token = credential::parse(bearer.value_or(std::string_view()));
+    if (!token || token->type != credential_type::enrollment) return {};
+    return ports.lookup().find_token(token_id(token->id)).value_or(tenant_id());
 }
 
 task<void> gateway::impl::keep_reconciling(std::shared_ptr<impl> self)

@@ -207,11 +207,11 @@ TEST(Served, H11_WithoutTheRegistryDataGoesOnAndEnrollmentWaits)
     const auto acme_token = fleet.make_token(fleet.acme);
 
     fleet.way_to_registry.set_cut(true);
-    for (int minute = 1; minute <= 10; ++minute) {
+    for (int minute = 2; minute <= 10; minute += 2) {
         SCOPED_TRACE(minute);
-        clock.advance(std::chrono::minutes(1));
+        clock.advance(std::chrono::minutes(2));
         // Connections to the tenants' databases end meanwhile: leases come from the broker, not from here.
-        if (minute == 5) {
+        if (minute == 6) {
             const auto mine = "select pg_terminate_backend(pid) from pg_stat_activity where datname = '";
             fleet.acme.value(mine + fleet.acme.database + "' and pid <> pg_backend_pid()");
             EXPECT_TRUE(eventually([&] { return tell_everything(fleet, of_acme, "again") == all_stored; }));
@@ -361,22 +361,27 @@ TEST(Served, H19_WhatIsNoRequestGetsItsCodeAndStoresNothing)
     EXPECT_EQ(told_in(fleet.globex), std::vector<std::string>(4));
 }
 
-// 64 requests of one tenant that never send their bodies, and what others find meanwhile.
+// Requests of `by` that never send their bodies, until no further one is let in.
+std::vector<tls_connection> fill_room(const served_fleet& fleet, const enrolled_host& by)
+{
+    std::vector<tls_connection> slow;
+    for (int i = 0; i < 64; ++i) {
+        slow.push_back(fleet.connect(own_name));
+        slow.back().write(raw(by, "POST /agent/v1/events", json_head(13), "{"));
+    }
+    EXPECT_TRUE(eventually([&] {
+        const auto reply = fleet.send(agent_call(method::get, "/self", by.credential_text));
+        return reply.status == 503 && code_of(reply) == "gateway_busy" && reply.fields.find("Retry-After");
+    }));
+    return slow;
+}
+
 TEST(Served, H19_OneTenantsSlowRequestsFillItsOwnRoomAlone)
 {
     served_fleet fleet;
     const auto of_acme = enroll(fleet, fleet.acme);
     const auto of_globex = enroll(fleet, fleet.globex);
-    std::vector<tls_connection> slow;
-    for (int i = 0; i < 64; ++i) {
-        slow.push_back(fleet.connect(own_name));
-        slow.back().write(raw(of_acme, "POST /agent/v1/events", json_head(13), "{"));
-    }
-    const auto is_busy = [&] {
-        const auto reply = fleet.send(agent_call(method::get, "/self", of_acme.credential_text));
-        return reply.status == 503 && code_of(reply) == "gateway_busy" && reply.fields.find("Retry-After");
-    };
-    EXPECT_TRUE(eventually(is_busy));
+    auto slow = fill_room(fleet, of_acme);
     EXPECT_EQ(tell_everything(fleet, of_globex, "meanwhile"), all_stored);
 
     slow.front().write(R"("events":[]})");
@@ -386,6 +391,22 @@ TEST(Served, H19_OneTenantsSlowRequestsFillItsOwnRoomAlone)
     }));
     slow.clear();
     EXPECT_TRUE(eventually([&] { return tell_everything(fleet, of_acme, "after") == all_stored; }));
+}
+
+TEST(Served, H19_StrangersFillTheirOwnRoomAlone)
+{
+    served_fleet fleet;
+    const auto of_acme = enroll(fleet, fleet.acme);
+    enrolled_host stranger;
+    stranger.credential_text =
+        std::string(credential::make(credential_type::host, uuid::random()).to_text().reveal());
+    EXPECT_EQ(fleet.send(agent_call(method::get, "/self", stranger.credential_text)).status, 401);
+    const auto slow = fill_room(fleet, stranger);
+    EXPECT_EQ(tell_everything(fleet, of_acme, "meanwhile"), all_stored);
+    // So may who enrolls: once the router knows the token, it names a tenant.
+    const auto token = fleet.make_token(fleet.globex);
+    fleet.wait_applied();
+    EXPECT_EQ(fleet.send(staged_machine().enrollment(token)).status, 201);
 }
 
 }  // namespace
