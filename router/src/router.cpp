@@ -366,12 +366,15 @@ task<void> router::impl::perform(acts what)
     for (const auto& who : what.principals_to_kill) order(who);
     for (const auto& [who, end] : what.principals_to_limit)
         relays->limit_right(who, to_boot_time(end, *settings.clock));
-    if (roster != nullptr && !what.tenants_to_retire.empty()) {
-        asio::post(home(), [this, tenants = std::move(what.tenants_to_retire)] {
-            for (const auto& tenant : tenants) {
-                if (roster != nullptr) roster->retire(tenant);
+    if (roster != nullptr) {
+        asio::post(
+            home(),
+            [this, ended = std::move(what.tenants_to_retire), other = std::move(what.leases_to_replace)] {
+                if (roster == nullptr) return;
+                for (const auto& tenant : ended) roster->retire(tenant);
+                for (const auto& tenant : other) roster->replace(tenant);
             }
-        });
+        );
     }
     co_await all->wait();
 }

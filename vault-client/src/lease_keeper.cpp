@@ -155,15 +155,21 @@ void lease_keeper::give_back(const lease_ptr& l, lease_end why, lease_actions& o
     out.push_back(std::move(revoke));
 }
 
-void lease_keeper::start_draining(held old, lease_actions& out)
+void lease_keeper::tell_ending(held& one, boot_time now, lease_actions& out) const
 {
+    if (one.is_suspect) one.until = std::min(one.until, now + drain_of(one));
     lease_action ending;
     ending.what = lease_action::kind::ending;
-    ending.previous = old.lease->ref;
-    ending.by = old.lease->ends_at() - close_before_end;
-    old.used = false;
-    draining_.push_back(std::move(old));
+    ending.previous = one.lease->ref;
+    ending.by = std::min(one.until, one.lease->ends_at() - close_before_end);
     out.push_back(std::move(ending));
+}
+
+void lease_keeper::start_draining(held old, boot_time now, lease_actions& out)
+{
+    old.used = false;
+    tell_ending(old, now, out);
+    draining_.push_back(std::move(old));
 }
 
 void lease_keeper::promote(lease_ptr next, boot_time now, lease_actions& out)
@@ -176,7 +182,7 @@ void lease_keeper::promote(lease_ptr next, boot_time now, lease_actions& out)
     if (current_) {
         auto old = std::move(*current_);
         current_.reset();
-        start_draining(std::move(old), out);
+        start_draining(std::move(old), now, out);
     }
     held fresh;
     fresh.lease = next;
@@ -301,7 +307,7 @@ void lease_keeper::renewed(std::uint64_t number, term got, boot_time now, lease_
     const auto asked = std::min(settings_.increment, mine.issued_term);
     const bool is_capped = got.duration + capped_by < asked || !got.renewable;
     mine.lease = copy;
-    mine.is_final = is_capped;
+    mine.is_final = is_capped || mine.is_suspect;
     const bool is_current = current_ && found == &*current_;
     if (is_current && (is_capped || mine.replace)) {
         mine.replace = true;
@@ -479,6 +485,20 @@ void lease_keeper::retire(failure why, boot_time now, lease_actions& out)
     fail_waiters(failure_report(why), out);
 }
 
+void lease_keeper::replace(boot_time now, lease_actions& out)
+{
+    for (auto& old : draining_) {
+        old.is_suspect = true;
+        old.is_final = true;
+        tell_ending(old, now, out);
+    }
+    if (!current_) return;
+    current_->is_suspect = true;
+    current_->is_final = true;
+    current_->replace = true;
+    current_->act_at = now;
+}
+
 void lease_keeper::start_renewal(held& one, lease_actions& out) const
 {
     one.renewing = true;
@@ -513,6 +533,12 @@ void lease_keeper::drain_due(boot_time now, lease_actions& out)
             at = draining_.erase(at);
             continue;
         }
+        if (now >= at->until) {
+            const auto old = at->lease;
+            at = draining_.erase(at);
+            give_back(old, lease_end::revoked, out);
+            continue;
+        }
         call_last(*at, now, out);
         if (at->used && !at->is_final && !at->renewing && now >= at->act_at) start_renewal(*at, out);
         ++at;
@@ -536,7 +562,7 @@ void lease_keeper::due(boot_time now, lease_actions& out)
     if (!mine.used && waiting_ == 0) {
         auto old = std::move(mine);
         current_.reset();
-        start_draining(std::move(old), out);
+        start_draining(std::move(old), now, out);
         return;
     }
     if (mine.replace) {
@@ -554,7 +580,7 @@ void lease_keeper::due(boot_time now, lease_actions& out)
 boot_time lease_keeper::due_at_of(const held& one) const noexcept
 {
     const auto end = one.lease->ends_at();
-    return one.last_called ? end : end - drain_of(one);
+    return std::min(one.until, one.last_called ? end : end - drain_of(one));
 }
 
 boot_time lease_keeper::due_at() const noexcept

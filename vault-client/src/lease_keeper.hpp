@@ -85,6 +85,9 @@ public:
     // what is left of each.
     void doom(std::uint64_t generation, double share, boot_time now);
     void retire(failure why, boot_time now, lease_actions& out);
+    // Somebody who may know its login must not have it any more: a successor at once, then the lease is given
+    // back after `drain` at most, whoever uses it.
+    void replace(boot_time now, lease_actions& out);
     // The time that due_at() named has come.
     void due(boot_time now, lease_actions& out);
 
@@ -107,8 +110,10 @@ private:
         seconds issued_term{0};  // as first given: what a renewal asks for
         boot_time act_at;        // renew, replace or let go
         bool replace = false;    // capped, doomed, or not renewable: a successor instead of a renewal
-        bool is_final = false;   // capped or not renewable: it ends when it ends
-        bool used = false;       // while draining: kept
+        bool is_final = false;   // capped, not renewable, or to be given back: it ends when it ends
+        bool is_suspect = false;
+        boot_time until = boot_time::max();  // while draining: given back then
+        bool used = false;                   // while draining: kept
         bool renewing = false;
         bool last_called = false;
         int tries = 0;
@@ -130,7 +135,8 @@ private:
     void drain_due(boot_time now, lease_actions& out);
     void start_fetch(boot_time now, lease_actions& out);
     void promote(lease_ptr next, boot_time now, lease_actions& out);
-    void start_draining(held old, lease_actions& out);
+    void start_draining(held old, boot_time now, lease_actions& out);
+    void tell_ending(held& one, boot_time now, lease_actions& out) const;
     void let_go(lease_end why, bool revoke, lease_actions& out);  // of the current one, at once
     void after_loss_of_current(bool wanted, boot_time now, lease_actions& out);
     void give_back(const lease_ptr& l, lease_end why, lease_actions& out);

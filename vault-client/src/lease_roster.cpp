@@ -581,6 +581,17 @@ void lease_roster::retire(tenant_id tenant)
     for (const auto& key : keys) impl_->retire(key, failure::retired);
 }
 
+void lease_roster::replace(tenant_id tenant)
+{
+    std::vector<keeper_key> keys;
+    for (const auto& [key, one] : impl_->entries) {
+        if (key.tenant == tenant) keys.push_back(key);
+    }
+    for (const auto& key : keys) {
+        impl_->tell(key, [&](lease_keeper& k, lease_actions& out) { k.replace(impl_->clock.boot(), out); });
+    }
+}
+
 void lease_roster::retire(tenant_id tenant, int placement_generation)
 {
     std::vector<keeper_key> keys;

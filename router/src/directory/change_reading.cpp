@@ -230,6 +230,7 @@ acts acts_between(
         const relay::principal who{relay::principal::kind_of::key, id.value()};
         if (!may_use(is, now) || is->role != was->role || is->tenant != was->tenant) {
             found.principals_to_kill.push_back(who);
+            found.leases_to_replace.insert(was->tenant);
         } else if (is->expires_at != was->expires_at) {
             found.principals_to_limit.emplace_back(who, is->expires_at);
         }

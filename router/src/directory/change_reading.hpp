@@ -40,6 +40,7 @@ struct acts
 {
     std::set<tenant_id> tenants_to_kill;    // sessions, waiters, server connections
     std::set<tenant_id> tenants_to_retire;  // their leases
+    std::set<tenant_id> leases_to_replace;  // whoever is killed below could have sent them SQL
     std::vector<relay::principal> principals_to_kill;
     // Whose right ends at another moment than before; absent: it does not.
     std::vector<std::pair<relay::principal, std::optional<wall_time>>> principals_to_limit;

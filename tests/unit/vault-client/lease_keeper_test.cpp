@@ -510,6 +510,44 @@ TEST(LeaseKeeper, APinnedSessionHasItsDrainingLeaseRenewed)
     EXPECT_EQ(last_call_for, end - 3s);
 }
 
+TEST(LeaseKeeper, ALeaseThatIsNotTrustedIsReplacedAtOnceAndGivenBackAfterDrain)
+{
+    stage s;
+    const auto first = s.hold(1000s);
+    s.pass(10s);
+    s.keeper->replace(s.now, s.out);
+    s.to_due();
+    EXPECT_EQ(s.now - first->asked_at, 10s);
+    s.keeper->fetched(s.take(kind::fetch).number, s.login(1000s), s.now, s.out);
+    s.keeper->verified(s.take(kind::verify).number, true, s.now, s.out);
+    s.take(kind::successor);
+    const auto end = s.now + 30s;
+    EXPECT_EQ(s.take(kind::ending).by, end);
+    s.keeper->kept(first->ref.number);  // by a pinned session: that does not help
+    s.to_due();
+    EXPECT_EQ(s.now, end);
+    EXPECT_EQ(s.count(kind::renew), 0U);
+    EXPECT_EQ(s.take(kind::ended).previous, first->ref);
+    EXPECT_EQ(s.take(kind::revoke).id, first->login->id);
+    EXPECT_EQ(s.keeper->draining(), 0U);
+    EXPECT_EQ(s.keeper->state(), lease_state::held);
+}
+
+TEST(LeaseKeeper, AnUnusedLeaseThatIsNotTrustedIsGivenBackWithoutASuccessor)
+{
+    stage s;
+    const auto first = s.hold(1000s);
+    s.to_due();
+    s.renew_with(1000s);
+    s.take(kind::renewed);
+    s.keeper->replace(s.now, s.out);
+    s.to_due();
+    EXPECT_EQ(s.count(kind::fetch), 0U);
+    EXPECT_EQ(s.take(kind::ending).previous, first->ref);
+    s.keeper->drained(first->ref.number, s.now, s.out);
+    EXPECT_EQ(s.take(kind::revoke).id, first->login->id);
+}
+
 TEST(LeaseKeeper, AKeptLeaseThatIsCappedEndsAfterItsLastCall)
 {
     stage s;

@@ -120,6 +120,9 @@ public:
     // Kill, move, suspend: every lease of the tenant ends now, is revoked and forgotten; waiters get
     // `broker_lease_retired`.
     void retire(tenant_id tenant);
+    // Somebody who could use the tenant's leases must not any more, and may have given one a password of his
+    // own: each is replaced now and revoked when its last connection has closed, after `drain` at most.
+    void replace(tenant_id tenant);
     // A placement generation that is no longer current.
     void retire(tenant_id tenant, int placement_generation);
 
