@@ -5,6 +5,7 @@
 #include <leasehold/base/secret.hpp>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include <array>
 #include <cstdlib>
@@ -63,6 +64,34 @@ std::map<std::string, std::string> configuration_variables()
         found.emplace(entry.substr(0, equals), entry.substr(equals + 1));
     }
     return found;
+}
+
+// Whatever is said here may end in JSON.
+bool is_utf8(std::string_view text)
+{
+    for (std::size_t at = 0; at < text.size();) {
+        const auto byte = [&](std::size_t i) {
+            return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+        };
+        const unsigned lead = byte(at);
+        const unsigned next = byte(at + 1);
+        std::size_t more = 0;
+        if (lead >= 0xF0)
+            more = 3;
+        else if (lead >= 0xE0)
+            more = 2;
+        else if (lead >= 0x80)
+            more = 1;
+        const bool is_lead = lead < 0x80 || (lead >= 0xC2 && lead <= 0xF4);
+        const bool is_short =
+            (lead != 0xE0 || next >= 0xA0) && (lead != 0xF0 || next >= 0x90);  // no overlong form
+        const bool is_known = (lead != 0xED || next < 0xA0) && (lead != 0xF4 || next < 0x90);  // no surrogate
+        if (!is_lead || !is_short || !is_known) return false;
+        for (std::size_t i = 1; i <= more; ++i)
+            if ((byte(at + i) & 0xC0U) != 0x80) return false;
+        at += more + 1;
+    }
+    return true;
 }
 
 milliseconds to_duration(const std::string& option, const std::string& text)
@@ -207,11 +236,16 @@ int run_program(int argc, char** argv)
         one.declare(commands.emplace_back(*app.add_subcommand(one.name, one.about), chosen), how);
     }
     try {
+        for (int i = 1; i < argc; ++i) {
+            if (!is_utf8(argv[i])) throw usage_error(fmt::format("argument {} is not UTF-8", i));
+        }
         app.parse(argc, argv);
     } catch (const CLI::Success& asked) {  // --help
         return app.exit(asked);
     } catch (const CLI::ParseError& wrong) {
         return report_failure(usage_error(wrong.what()), how.json);
+    } catch (const error& wrong) {
+        return report_failure(wrong, how.json);
     }
     fill_from_environment(how);
     try {

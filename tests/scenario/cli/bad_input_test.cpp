@@ -258,8 +258,15 @@ TEST(BadInput, WhatTheApiRefusesLeavesNothingBehind)
     expect_refused(here.call({"tenant", "create", "acme", "--region", "us"}), 73, "slug_taken");
     for (const auto* reserved : {"admin", "api", "registry"})
         expect_refused(here.call({"tenant", "create", reserved}), 65, "name_reserved");
-    for (const std::string unsafe :
-         {"Acme", "ac_me", "acme.corp", "acme-", "1acme", "xn--acme", std::string(41, 'a').c_str()})
+    const std::string long_one(41, 'a');
+    for (const std::string& unsafe :
+         {std::string("Acme"),
+          std::string("ac_me"),
+          std::string("acme.corp"),
+          std::string("acme-"),
+          std::string("1acme"),
+          std::string("xn--acme"),
+          long_one})
         expect_refused(here.call({"tenant", "create", unsafe}), 65, "slug_invalid");
 
     const auto& key = here.values.control_plane.bootstrap.key_file;

@@ -49,6 +49,20 @@ TEST(CommandLine, UnknownWordsAreUsageErrors)
     EXPECT_TRUE(contains(right.out, "suspend"));
 }
 
+TEST(CommandLine, AnArgumentThatIsNoTextIsAUsageError)
+{
+    for (const std::string bad : {"acme\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82", "\xf5\x80\x80\x80"}) {
+        const auto wrong = leasehold({"tenant", "create", bad});
+        EXPECT_EQ(wrong.exit_code, 2) << wrong.err;
+        EXPECT_TRUE(contains(wrong.err, "code:  usage")) << wrong.err;
+    }
+    // Text of any language comes as far as the missing key.
+    const auto right = leasehold(
+        {"token", "create", "Ärger & Söhne \xe2\x82\xac \xf0\x9f\x8c\x8d", "--tenant", "acme", "--out", "-"}
+    );
+    EXPECT_TRUE(contains(right.err, "key_missing")) << right.err;
+}
+
 TEST(CommandLine, ReferenceIsTheExampleFile)
 {
     const auto how = leasehold({"config", "reference"});
