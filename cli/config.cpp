@@ -2,6 +2,8 @@
 #include "local_config.hpp"
 #include "output.hpp"
 
+#include <leasehold/http/tls.hpp>
+
 #include <nlohmann/json.hpp>
 
 namespace leasehold::cli {
@@ -11,6 +13,17 @@ int check(const invocation& how)
 {
     const auto loaded = load_local_config(how);
     auto problems = check_files(loaded.values);
+    const auto& values = loaded.values;
+    for (const auto& [key, files] :
+         {std::pair("control_plane.tls", &values.control_plane.tls),
+          std::pair("router.tls", &values.router.tls),
+          std::pair("agents.tls", &values.agents.tls)}) {
+        try {
+            http::check_tls(*files);
+        } catch (const error& bad) {
+            problems.push_back({key, 0, bad.what()});
+        }
+    }
     if (!problems.empty()) throw config_error(std::move(problems));
     if (how.json) {
         print_json({{"ok", true}});

@@ -2,6 +2,7 @@
 
 #include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
+#include <leasehold/http/tls.hpp>
 
 namespace leasehold::cli {
 namespace {
@@ -101,6 +102,8 @@ void serving::drain()
 
 void serving::reload(const config& fresh)
 {
+    for (const auto* files : {&values_.control_plane.tls, &values_.router.tls, &values_.agents.tls})
+        http::check_tls(*files);  // all of them before the first is taken
     if (router_) router_->reload_tls();
     if (control_plane_) control_plane_->reload(fresh);
     if (gateway_) gateway_->reload(fresh);

@@ -1,5 +1,7 @@
 #include "listener.hpp"
 
+#include <leasehold/http/tls.hpp>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
@@ -106,6 +108,11 @@ std::shared_ptr<ssl::context> make_server_context(const tls_files& files)
         refuse_files(files.key_file, "the key is not the certificate's");
     }
     return made;
+}
+
+void check_tls(const tls_files& files)
+{
+    if (files.is_set()) static_cast<void>(make_server_context(files));
 }
 
 }  // namespace leasehold::http

@@ -3,6 +3,7 @@
 #include "eventually.hpp"
 #include "installation.hpp"
 #include "scratch_broker.hpp"
+#include "test_authority.hpp"
 #include "test_license.hpp"
 
 #include <leasehold/base/file.hpp>
@@ -140,6 +141,47 @@ TEST_F(Reload, C3_ABrokenFileChangesNothingAndIsToldSo)
     EXPECT_EQ(metric(here_, "leasehold_config_reload_failed"), "0");
     const auto two = token("two");
     EXPECT_EQ(two.exit_code, 0) << two.err;
+}
+
+// A new certificate for one listener and a useless one for another: neither is taken.
+TEST_F(Reload, C3_CertificatesAreTakenTogetherOrNotAtAll)
+{
+    const scratch_folder files;
+    for (const auto* folder : {"before", "after"}) std::filesystem::create_directory(files / folder);
+    test_authority before(files / "before", "before");
+    test_authority after(files / "after", "after");
+    const std::string names = "DNS:localhost,IP:127.0.0.1";
+    const auto put = [&](const std::string& name, const tls_files& certificate, const tls_files& key) {
+        store_file(files / (name + ".crt"), load_file(certificate.cert_file));
+        store_file(files / (name + ".key"), load_file(key.key_file));
+        return tls_files{files / (name + ".crt"), files / (name + ".key")};
+    };
+    const auto first = before.issue("first", names);
+    here_.values.control_plane.tls = put("api", first, first);
+    here_.values.control_plane.public_url = "https://" + here_.values.control_plane.listen.to_string();
+    here_.values.agents.tls = put("agents", first, first);
+    here_.save();
+    serving_ = here_.serve();
+    const auto trusts = [&](const test_authority& who) {
+        return here_.call({"whoami", "--ca", who.ca_file()}).exit_code == 0;
+    };
+    EXPECT_TRUE(trusts(before));
+
+    const auto second = after.issue("second", names);
+    put("api", second, second);
+    put("agents", second, first);
+    const auto told = reload("config.reload_failed");
+    EXPECT_NE(told.value("error", "").find("tls_files_unusable"), std::string::npos) << told.dump();
+    EXPECT_TRUE(trusts(before));
+    EXPECT_FALSE(trusts(after));
+    const auto checked = here_.local({"config", "check"});
+    EXPECT_EQ(checked.exit_code, 78);
+    EXPECT_NE(checked.err.find("agents.tls"), std::string::npos) << checked.err;
+
+    put("agents", second, second);
+    reload("config.reloaded");
+    EXPECT_TRUE(trusts(after));
+    EXPECT_FALSE(trusts(before));
 }
 
 // The wait for an operation has an end; the operation has not.
