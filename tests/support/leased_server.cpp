@@ -138,9 +138,11 @@ tenant_id leased_server::add_tenant(vc::seconds term, vc::seconds max_term)
         fmt::format(
             "GRANT {0}_rw TO {0}_rw_login{1}", database, is_new ? " WITH INHERIT FALSE, SET TRUE" : ""
         ),
-        fmt::format("CREATE DATABASE {} TEMPLATE template0", database),
+        // Closed until PUBLIC is out: a preflight of the same server looks for open ones.
+        fmt::format("CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false", database),
         fmt::format("REVOKE ALL ON DATABASE {} FROM PUBLIC", database),
         fmt::format("GRANT CONNECT ON DATABASE {0} TO {0}_rw_login", database),
+        fmt::format("ALTER DATABASE {} ALLOW_CONNECTIONS true", database),
     };
     if (is_new) {
         statements.push_back(fmt::format(

@@ -314,6 +314,7 @@ TEST_P(PrivateServer, P1_WhatIsBrokenIsNamedAndRefusedWhereItSays)
             "leasehold_base",
             "grant execute on function lo_create(oid) to public",
             "revoke execute on function lo_create(oid) from public"},
+        wrong{"public_connect", true, "postgres", "create database planted", "drop database planted"},
         wrong{
             "password_encryption",
             true,
@@ -350,17 +351,13 @@ TEST_P(PrivateServer, P1_WhatIsBrokenIsNamedAndRefusedWhereItSays)
         EXPECT_TRUE(finds(check)) << check;
         EXPECT_EQ(state(), refuses ? "offline" : "active") << check;
     };
-    const auto expect_mended = [&](const std::string& check) {
-        EXPECT_EQ(refusal(), "") << check;
-        EXPECT_FALSE(finds(check)) << check;
-        EXPECT_EQ(state(), "active") << check;
-    };
+    std::string mended;
     for (const auto& one : all) {
-        EXPECT_FALSE(finds(one.check)) << one.check;
         do_as_superuser(one.database, one.done);
         expect_found(one.check, one.refuses);
+        EXPECT_FALSE(finds(mended)) << mended;
         do_as_superuser(one.database, one.undone);
-        expect_mended(one.check);
+        mended = one.check;
     }
 
     // A login without TLS: what may log in is a file of whoever runs the server.
@@ -374,7 +371,9 @@ TEST_P(PrivateServer, P1_WhatIsBrokenIsNamedAndRefusedWhereItSays)
     expect_found("plain_login_refused", true);
     std::ofstream(access_file) << as_it_was;
     do_as_superuser("postgres", "select 1");
-    expect_mended("plain_login_refused");
+    EXPECT_EQ(refusal(), "");
+    EXPECT_FALSE(finds("plain_login_refused"));
+    EXPECT_EQ(state(), "active");
 }
 
 }  // namespace

@@ -80,24 +80,6 @@ TEST_P(Preflight, P1_WhatIsNotAcceptedRefuses)
     EXPECT_EQ(servers::state_of(all_), "active");
 }
 
-TEST_P(Preflight, P1_ADatabaseThatPublicMayEnterIsFound)
-{
-    leasehold::test::with_stack_lock([&] {
-        const auto root = database::connect(the_stack().server(GetParam()).superuser_endpoint());
-        root->run_plain("create database leasehold_open_to_all allow_connections false");
-        servers::tried_facts closed;
-        closed.lease_network_open = false;
-        look(closed, {"createrole_is_superuser"}, 10);
-        EXPECT_EQ(servers::state_of(all_), "active") << "closed, it harms nobody";
-        root->run_plain("alter database leasehold_open_to_all allow_connections true");
-        auto found = look(closed, {"createrole_is_superuser"}, 10);
-        root->run_plain("drop database leasehold_open_to_all with (force)");
-        EXPECT_FALSE(found["public_connect"].ok);
-        EXPECT_NE(found["public_connect"].found.find("leasehold_open_to_all"), std::string::npos);
-        EXPECT_EQ(servers::state_of(all_), "offline");
-    });
-}
-
 TEST_P(Preflight, P1_WhatDatabasesAreCopiedFromIsLookedAt)
 {
     // Any other database of the server is as PostgreSQL makes it: open.

@@ -195,7 +195,7 @@ TEST_P(Session, RunsPlainStatementsOutsideATransaction)
 {
     const auto super = connect(database.superuser_endpoint());
     const auto name = super->quote_identifier(database.name() + "_two");
-    super->run_plain("create database " + name);
+    super->run_plain("create database " + name + " allow_connections false");
     super->run_plain("drop database " + name);
 }
 
