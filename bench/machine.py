@@ -14,9 +14,9 @@ class Machine:
         self.load = os.getloadavg()[0]
 
     def stamp(self) -> str:
-        """Below each figure. The load is that of the minute before it: other work on the machine shows there."""
-        return (f"Commit {commit()}, {build()} build, {self.began:%Y-%m-%d %H:%M} UTC, load before {self.load:.1f} "
-                f"on {os.cpu_count()} cores ({model()}), {memory()}, Linux {platform.release()}.")
+        """Below each figure. The load before it is that of other work on the machine, after it also that of the figure."""
+        return (f"Commit {commit()}, {build()} build, {self.began:%Y-%m-%d %H:%M} UTC, load {self.load:.1f} before and "
+                f"{os.getloadavg()[0]:.1f} after on {os.cpu_count()} cores ({model()}), {memory()}, Linux {platform.release()}.")
 
 
 def commit() -> str:
