@@ -166,7 +166,7 @@ TEST(RouterHostile, W18_ReadersThatStopCostBoundedMemoryAndHoldUpNobody)
         EXPECT_EQ(first_text(*session, "select text from notes"), tenant->slug);
         EXPECT_LT(clock::now() - began, 1s);
     }
-    EXPECT_EQ(stalled(), 15U);  // all the while
+    EXPECT_TRUE(eventually([&] { return stalled() == 15; }));  // some may have got room for one more block
     readers.clear();
     EXPECT_TRUE(eventually([&] { return stalled() == 0; }));
 }
