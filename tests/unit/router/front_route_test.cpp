@@ -109,9 +109,9 @@ TEST(FindRoute, ReadsTheKeysInTheirOrder)
     stage s;
     presented_names names;
     names.sni = "ACME.example.net";
-    names.option = "t_" + s.globex.tid;
-    const std::string user = "key-ro.initech";
-    names.user = user;
+    const std::string option = "t_" + s.globex.tid;
+    names.option = option;
+    names.user = "key-ro.initech";
     names.database = s.acme.placement->database;
     const auto found = find_route(*s.in, names, "");
     ASSERT_EQ(found.keys.size(), 4U);
