@@ -19,7 +19,7 @@ import memory  # noqa: E402
 import provision  # noqa: E402
 import router_vs_pgbouncer  # noqa: E402
 import suspend  # noqa: E402
-from demo.error import DemoError  # noqa: E402
+from demo.error import DemoError, tell_failure  # noqa: E402
 from machine import Machine  # noqa: E402
 from stack.error import StackError  # noqa: E402
 from stand import standing  # noqa: E402
@@ -50,9 +50,7 @@ def main() -> int:
             if not options.only_print:
                 document.put(figure, machine)
     except (DemoError, StackError) as failed:
-        print(f"error: {failed}", file=sys.stderr)
-        if getattr(failed, "log", ""):
-            print(f"log:   {failed.log}", file=sys.stderr)
+        tell_failure(failed)
         return 1
     return 0
 

@@ -8,7 +8,7 @@ import time
 from stack.error import StackError
 from stack.launcher import Launcher
 
-from .error import DemoError
+from .error import DemoError, tell_failure
 from .installation import Installation, stop_processes
 from .place import BINARY, Place
 from .report import Report
@@ -81,8 +81,6 @@ def main() -> int:
     try:
         actions[sys.argv[1]](Place())
     except (DemoError, StackError) as failed:
-        print(f"error: {failed}", file=sys.stderr)
-        if getattr(failed, "log", ""):
-            print(f"log:   {failed.log}", file=sys.stderr)
+        tell_failure(failed)
         return 1
     return 0

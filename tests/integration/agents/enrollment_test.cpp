@@ -1,5 +1,6 @@
 #include "fake_clock.hpp"
 #include "gateway_stage.hpp"
+#include "median_ratio.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -192,15 +193,7 @@ TEST_F(Enrollment, H5_WhoDoesNotHoldATokenIsRefusedInTheSameTime)
             ASSERT_EQ(code_of(reply), "token_invalid") << name;
         }
     }
-    std::vector<double> medians;
-    for (auto& [name, all] : samples) {
-        const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-        std::nth_element(all.begin(), middle, all.end());
-        medians.push_back(static_cast<double>(middle->count()));
-        RecordProperty(name, std::to_string(middle->count()));
-    }
-    const auto [least, most] = std::minmax_element(medians.begin(), medians.end());
-    EXPECT_LT(*most, *least * 1.5);
+    EXPECT_LT(leasehold::test::median_ratio(samples), 1.5);
 }
 
 TEST_F(Enrollment, H2_TheSameNameAndKeyInBothTenantsAreTwoHosts)

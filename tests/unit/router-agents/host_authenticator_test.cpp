@@ -1,5 +1,6 @@
 #include "fake_ports.hpp"
 #include "host_authenticator.hpp"
+#include "median_ratio.hpp"
 
 #include <leasehold/base/error.hpp>
 
@@ -55,15 +56,7 @@ TEST(HostAuthenticator, H5_RefusesStrangersInTheSameTime)
             samples[name].push_back(took);
         }
     }
-    std::vector<double> medians;
-    for (auto& [name, all] : samples) {
-        const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
-        std::nth_element(all.begin(), middle, all.end());
-        medians.push_back(static_cast<double>(middle->count()));
-        RecordProperty(name, std::to_string(middle->count()));
-    }
-    const auto [least, most] = std::minmax_element(medians.begin(), medians.end());
-    EXPECT_LT(*most, *least * 1.3);
+    EXPECT_LT(leasehold::test::median_ratio(samples), 1.3);
 }
 
 }  // namespace
