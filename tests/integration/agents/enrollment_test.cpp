@@ -18,7 +18,7 @@ using nlohmann::json;
 class Enrollment : public ::testing::Test
 {
 protected:
-    Enrollment() : ports(loop, fleet), at(ports, fleet.values, fleet.keys, real_clock(), meters) {}
+    Enrollment() : ports(loop, fleet), at(ports, fleet.values, fleet.keys, clock, meters) {}
 
     http::reply send(http::incoming what) { return leasehold::run(at.routes().handle(std::move(what))); }
     static std::string code_of(const http::reply& reply)
@@ -31,6 +31,7 @@ protected:
     asio::io_context loop{1};
     metrics meters;
     staged_ports ports;
+    fake_clock clock{real_clock().wall()};
     router::agents::gateway at;
 };
 
@@ -64,7 +65,9 @@ TEST_F(Enrollment, H3_FiveHundredParallelEnrollmentsWithAOneUseTokenGiveOneHost)
     EXPECT_EQ(fleet.acme.value("select count(*) from hosts"), "1");
     EXPECT_EQ(fleet.globex.value("select count(*) from hosts"), "0");
     // Positive control: the other tenant's token still works, and lands in its own database. From elsewhere:
-    // an address of which so many fail is held back for a while.
+    // an address of which so many fail is held back for a while. And in the next second: one router takes
+    // 500.
+    clock.advance(std::chrono::seconds(1));
     auto elsewhere = staged_machine().enrollment(other_token);
     elsewhere.peer = "127.0.0.2";
     EXPECT_EQ(send(std::move(elsewhere)).status, 201);
@@ -174,9 +177,6 @@ TEST_F(Enrollment, H5_WhoDoesNotHoldATokenIsRefusedInTheSameTime)
         );
         ids[change] = id;
     }
-    fake_clock clock(real_clock().wall());  // so that the attempts are a second apart
-    metrics own_meters;
-    router::agents::gateway timed(ports, fleet.values, fleet.keys, clock, own_meters);
     std::map<std::string, std::vector<std::chrono::nanoseconds>> samples;
     int sender = 0;
     for (int round = 0; round < 200; ++round) {
@@ -186,9 +186,9 @@ TEST_F(Enrollment, H5_WhoDoesNotHoldATokenIsRefusedInTheSameTime)
             auto what = staged_machine().enrollment(guess);
             ++sender;  // of an address of its own: one guess is nobody's flood
             what.peer = "10.0." + std::to_string(sender / 250) + "." + std::to_string(1 + sender % 250);
-            clock.advance(std::chrono::seconds(1));
+            clock.advance(std::chrono::seconds(1));  // one router takes 500 in a second
             const auto begin = std::chrono::steady_clock::now();
-            const auto reply = leasehold::run(timed.routes().handle(std::move(what)));
+            const auto reply = send(std::move(what));
             samples[name].push_back(std::chrono::steady_clock::now() - begin);
             ASSERT_EQ(code_of(reply), "token_invalid") << name;
         }
