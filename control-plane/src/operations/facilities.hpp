@@ -1,7 +1,7 @@
 #pragma once
 
 #include "servers/access.hpp"
-#include "servers/recipes.hpp"
+#include "servers/names.hpp"
 
 #include <leasehold/base/worker_pool.hpp>
 #include <leasehold/migrations/chain.hpp>

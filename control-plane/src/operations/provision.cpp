@@ -4,6 +4,9 @@
 #include "operations/server_preflight.hpp"
 #include "operations/template_builder.hpp"
 #include "operations/verification.hpp"
+#include "servers/lease_login.hpp"
+#include "servers/placement_database.hpp"
+#include "servers/placement_rights.hpp"
 
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>

@@ -1,5 +1,9 @@
 #include "operations/removal.hpp"
 
+#include "servers/placement_database.hpp"
+#include "servers/role_removal.hpp"
+#include "servers/session_cut.hpp"
+
 #include <leasehold/base/error.hpp>
 
 #include <fmt/format.h>

@@ -2,6 +2,8 @@
 
 #include "operations/removal.hpp"
 #include "operations/suspend.hpp"
+#include "servers/catalog.hpp"
+#include "servers/role_removal.hpp"
 
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>

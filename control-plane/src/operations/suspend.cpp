@@ -2,6 +2,8 @@
 
 #include "operations/removal.hpp"
 #include "operations/verification.hpp"
+#include "servers/placement_rights.hpp"
+#include "servers/session_cut.hpp"
 
 #include <array>
 

@@ -1,6 +1,7 @@
 #include "operations/sweeper.hpp"
 
 #include "operations/server_preflight.hpp"
+#include "servers/sweep.hpp"
 
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>

@@ -2,6 +2,7 @@
 
 #include "operations/operation_kind.hpp"
 #include "servers/names.hpp"
+#include "servers/template_database.hpp"
 
 #include <leasehold/base/log.hpp>
 #include <leasehold/migrations/apply.hpp>
@@ -9,11 +10,9 @@
 namespace leasehold::control_plane::operations {
 namespace {
 
-using opener = std::function<std::unique_ptr<database::session>(const std::string&)>;
-
 void build(
     database::session& maintenance,
-    const opener& open,
+    const servers::open_inside& open,
     const std::string& name,
     const migrations::chain& chain,
     const std::string& owner

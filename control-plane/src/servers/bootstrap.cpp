@@ -1,7 +1,8 @@
 #include "servers/access.hpp"
+#include "servers/base_database.hpp"
 #include "servers/examination.hpp"
+#include "servers/names.hpp"
 #include "servers/policies.hpp"
-#include "servers/recipes.hpp"
 #include "servers/server_passwords.hpp"
 
 #include <leasehold/base/file.hpp>

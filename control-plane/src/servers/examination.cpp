@@ -1,7 +1,10 @@
 #include "servers/examination.hpp"
 
+#include "servers/base_database.hpp"
+#include "servers/lease_login.hpp"
+#include "servers/probe_database.hpp"
 #include "servers/probes.hpp"
-#include "servers/recipes.hpp"
+#include "servers/roles.hpp"
 
 #include <leasehold/base/crypto.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "servers/recipes.hpp"
+#include "servers/base_database.hpp"
 
 #include <leasehold/base/secret.hpp>
 #include <leasehold/vault-client/broker.hpp>

@@ -1,5 +1,9 @@
 #include "control_stage.hpp"
 #include "eventually.hpp"
+#include "servers/placement_rights.hpp"
+#include "servers/role_removal.hpp"
+#include "servers/session_cut.hpp"
+#include "servers/sweep.hpp"
 
 #include <leasehold/base/file.hpp>
 #include <leasehold/migrations/apply.hpp>

@@ -1,5 +1,6 @@
 #include "control_stage.hpp"
 #include "operations/server_preflight.hpp"
+#include "servers/base_database.hpp"
 #include "servers/preflight.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
+#include "servers/lease_login.hpp"
 #include "servers/names.hpp"
-#include "servers/recipes.hpp"
 
 #include <gtest/gtest.h>
 
