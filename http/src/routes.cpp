@@ -74,11 +74,11 @@ void add_security_headers(headers& fields, bool is_tls)
     if (!fields.find("Cache-Control")) fields.set("Cache-Control", "no-store");
 }
 
-error method_error(const std::vector<method>& others)
+std::string list_of(const std::vector<method>& methods)
 {
-    std::string allowed;
-    for (const auto one : others) allowed.append(allowed.empty() ? "" : ", ").append(to_text(one));
-    return error(error_kind::invalid, "method_not_allowed", "this path takes: " + allowed);
+    std::string list;
+    for (const auto one : methods) list.append(list.empty() ? "" : ", ").append(to_text(one));
+    return list;
 }
 
 }  // namespace
@@ -174,7 +174,7 @@ task<reply> routes::answer(context& ctx, const found& at)
     if (at.matched == nullptr) {
         if (at.others.empty())
             throw error(error_kind::not_found, "route_not_found", "there is nothing at this path");
-        throw method_error(at.others);
+        throw error(error_kind::invalid, "method_not_allowed", "this path takes: " + list_of(at.others));
     }
     const route& row = *at.matched;
     if (row.needed_.needs != scope::open) {
@@ -213,39 +213,25 @@ task<reply> routes::handle(incoming what)
     meter_->begin();
     const auto at = match(ctx);
     reply out;
-    std::optional<error> plain;  // what is not one of ours, as one
-    std::exception_ptr thrown;
+    const auto fail = [&](const error& why) {
+        out = to_problem(why, ctx.path_, ctx.request_id_);
+        finish(ctx, at.matched, out, &why);
+    };
+    const auto fail_within = [&](const char* cause) {
+        fail(error(error_kind::internal, "internal", "the request could not be handled", cause));
+    };
     try {
         auto made = co_await answer(ctx, at);
         out = std::move(made);
-    } catch (...) {
-        thrown = std::current_exception();
-    }
-    if (thrown) {
-        try {
-            std::rethrow_exception(thrown);
-        } catch (const error& why) {
-            out = to_problem(why, ctx.path_, ctx.request_id_);
-            finish(ctx, at.matched, out, &why);
-        } catch (const std::exception& why) {
-            plain.emplace(error_kind::internal, "internal", "the request could not be handled", why.what());
-        } catch (...) {
-            plain.emplace(
-                error_kind::internal, "internal", "the request could not be handled", "unknown exception"
-            );
-        }
-        if (plain) {
-            out = to_problem(*plain, ctx.path_, ctx.request_id_);
-            finish(ctx, at.matched, out, &*plain);
-        }
-    } else {
         finish(ctx, at.matched, out, nullptr);
+    } catch (const error& why) {
+        fail(why);
+    } catch (const std::exception& other) {
+        fail_within(other.what());
+    } catch (...) {
+        fail_within("unknown exception");
     }
-    if (!at.matched && !at.others.empty()) {
-        std::string allowed;
-        for (const auto one : at.others) allowed.append(allowed.empty() ? "" : ", ").append(to_text(one));
-        out.fields.set("Allow", allowed);
-    }
+    if (!at.matched && !at.others.empty()) out.fields.set("Allow", list_of(at.others));
     meter_->end();
     wipe(ctx.request_.body);
     ctx.request_.fields.wipe();
@@ -277,39 +263,21 @@ void routes::finish(const context& ctx, const route* at, reply& out, const error
     const std::string who = ctx.principal_ ? ctx.principal_->log_name() : std::string();
     std::string tenant = ctx.authorization_ ? ctx.authorization_->tenant() : std::string();
     if (tenant.empty() && ctx.principal_) tenant = ctx.principal_->tenant();
-    const double duration_ms = taken.count() * 1000;
-    if (why == nullptr) {
-        const bool is_quiet = at != nullptr && at->is_quiet_;
-        log::write(
-            is_quiet ? log_level::debug : log_level::info,
-            "http.request",
-            {{"method", verb},
-             {"route", pattern},
-             {"status", out.status},
-             {"duration_ms", duration_ms},
-             {"request_id", ctx.request_id_},
-             {"principal", who},
-             {"tenant", tenant},
-             {"peer", ctx.request_.peer}}
-        );
+    const log::fields told{
+        {"method", verb},
+        {"route", pattern},
+        {"status", out.status},
+        {"duration_ms", taken.count() * 1000},
+        {"request_id", ctx.request_id_},
+        {"principal", who},
+        {"tenant", tenant},
+        {"peer", ctx.request_.peer}};
+    if (why != nullptr) {
+        log::failure("http.request", *why, told);
         return;
     }
-    const auto& facts = facts_of(why->kind());
-    log::write(
-        facts.level,
-        "http.request",
-        {{"method", verb},
-         {"route", pattern},
-         {"status", out.status},
-         {"duration_ms", duration_ms},
-         {"request_id", ctx.request_id_},
-         {"principal", who},
-         {"tenant", tenant},
-         {"peer", ctx.request_.peer},
-         {"code", why->code()},
-         {"kind", facts.name},
-         {"error", why->what()}}
-    );
+    const bool is_quiet = at != nullptr && at->is_quiet_;
+    log::write(is_quiet ? log_level::debug : log_level::info, "http.request", told);
 }
 
 }  // namespace leasehold::http
