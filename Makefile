@@ -5,7 +5,7 @@ LEASEHOLD ?= build/release/bin/leasehold
 ARGS ?=
 JOBS ?= $(shell nproc)
 
-.PHONY: help build tools packages demo demo-stop demo-clean test bench start stop migrate migrate-tenants \
+.PHONY: help build tools packages demo demo-stop demo-clean test test-long bench start stop migrate migrate-tenants \
 	provision-bootstrap lint format clean
 
 help:
@@ -23,11 +23,15 @@ demo-stop:
 demo-clean:
 	@/usr/bin/python3 tools/demo.py clean
 
-## make test                 install what is missing, build, run every test
+## make test                 install what is missing, build, run every unit, integration and scenario test
 test: packages tools
 	@cmake --preset dev >build/configure-dev.log 2>&1 || { cat build/configure-dev.log; exit 1; }
 	@cmake --build --preset dev -j $(JOBS)
-	@tools/run_tests.sh build/dev
+	@tools/run_tests.sh build/dev -LE long
+
+## make test-long            after make test: what takes minutes to show
+test-long:
+	@tools/run_tests.sh build/dev -L long
 
 ## make bench                take the figures of docs/benchmarks.md; ARGS=router takes one of them
 bench: packages tools build
