@@ -91,6 +91,20 @@ async def prepared_statement(c):
         assert await doubled.fetchval(i) == 2 * i
 
 
+# Above 15 KiB asyncpg prepares without a name in one batch and binds in the next.
+@with_connection
+async def large_query_beside_another(c):
+    async def ask(connection, own):
+        for _ in range(50):
+            assert await connection.fetchval(f"select '{own}' || $1 /* {'x' * 16 * 1024} */", "!") == own + "!"
+
+    other = await asyncpg.connect(dsn)
+    try:
+        await asyncio.gather(ask(c, "one"), ask(other, "other"))
+    finally:
+        await other.close()
+
+
 @with_connection
 async def executemany(c):
     async with c.transaction():

@@ -79,6 +79,14 @@ private:
         message,  // the present Query or FunctionCall, refused; then a ReadyForQuery
         batch,    // everything to the next Sync, refused; then a ReadyForQuery
     };
+    // The statement without a name that its server connection has.
+    enum class unnamed : std::uint8_t
+    {
+        foreign,         // whoever had the connection before may have left it
+        settled,         // none, or used in the batch that brought it
+        fresh,           // of the batch that is being sent, and not used yet
+        outlives_batch,  // a Sync came before its first use: later batches may use it
+    };
     enum class limit : std::uint8_t
     {
         none,
@@ -93,6 +101,9 @@ private:
     std::size_t skip_refused(std::string_view bytes) noexcept;
     std::size_t relay(std::string_view bytes) noexcept;
     bool relay_beginning(const wire::client_event& event) noexcept;  // false: the message is not sent
+    void note_unnamed(const wire::client_event& event) noexcept;
+    [[nodiscard]] bool uses_foreign_statement(const wire::client_event& event) const noexcept;
+    void ask_for_no_statement() noexcept;
     void borrow() noexcept;
     void got_server(server_connection& server) noexcept;
     void give_back() noexcept;
@@ -120,6 +131,7 @@ private:
     wire::client_stream stream_;
     byte_queue held_;  // what waits for a server or for the rest of a message
     wire::session_features pins_;
+    unnamed unnamed_ = unnamed::foreign;
     skip skips_ = skip::nothing;
     limit limit_kind_ = limit::none;
     boot_time limit_at_ = boot_time::max();

@@ -145,7 +145,13 @@ std::size_t session::relay(std::string_view bytes) noexcept
                 say_goodbye();
                 return bytes.size();
             }
-            is_forwarding_ = relay_beginning(event);
+            if (uses_foreign_statement(event)) {
+                pass_run(rest.data());
+                ask_for_no_statement();
+                is_forwarding_ = false;
+            } else {
+                is_forwarding_ = relay_beginning(event);
+            }
         }
         if (event.found.any()) note_features(event.found);
         if (!is_forwarding_) {
@@ -166,7 +172,48 @@ bool session::relay_beginning(const wire::client_event& event) noexcept
     if (event.message != wire::client_message::flush && event.message != wire::client_message::copy_data) {
         owed.sent(event.message);
     }
+    note_unnamed(event);
     return true;
+}
+
+void session::note_unnamed(const wire::client_event& event) noexcept
+{
+    const bool is_unnamed = event.statement.empty();
+    switch (event.message) {
+    case wire::client_message::query:  // drops it
+        unnamed_ = unnamed::settled;
+        return;
+    case wire::client_message::parse:
+        if (is_unnamed) unnamed_ = unnamed::fresh;
+        return;
+    case wire::client_message::bind:
+        if (is_unnamed && unnamed_ == unnamed::fresh) unnamed_ = unnamed::settled;
+        return;
+    case wire::client_message::close:
+        if (is_unnamed && event.target == 'S') unnamed_ = unnamed::settled;
+        return;
+    case wire::client_message::sync:
+        if (unnamed_ == unnamed::fresh) unnamed_ = unnamed::outlives_batch;
+        return;
+    default:
+        return;
+    }
+}
+
+bool session::uses_foreign_statement(const wire::client_event& event) const noexcept
+{
+    if (unnamed_ != unnamed::foreign || !event.statement.empty()) return false;
+    return event.message == wire::client_message::bind ||
+           (event.message == wire::client_message::describe && event.target == 'S');
+}
+
+// In place of such a message: the server itself answers 26000, and in its turn.
+void session::ask_for_no_statement() noexcept
+{
+    auto& out = core_.scratch();
+    out.describe('S', "of no name, parsed in an earlier batch");
+    server_->owed().sent(wire::client_message::describe);
+    if (!server_->send(out.view())) is_server_full_ = true;
 }
 
 void session::note_features(wire::session_features found) noexcept
@@ -184,6 +231,7 @@ void session::borrow() noexcept
 void session::got_server(server_connection& server) noexcept
 {
     server_ = &server;
+    unnamed_ = unnamed::foreign;
     is_server_full_ = false;
     if (is_pinned()) server.keep();
     if (server.apply_settings(settings_query_)) is_settling_ = !are_settings_proven_;
@@ -235,11 +283,12 @@ void session::on_ready(char /*status*/) noexcept
 {
     core_.tallies().queries.add();
     if (is_notice_owed_) on_lease_ending();
-    if (server_->has_own_parameters()) {
-        wire::session_features set;
-        set.add(wire::session_feature::set_config);
-        note_features(set);
+    wire::session_features kept;
+    if (server_->has_own_parameters()) kept.add(wire::session_feature::set_config);
+    if (unnamed_ == unnamed::outlives_batch && server_->is_clean()) {
+        kept.add(wire::session_feature::unnamed_statement);
     }
+    if (kept.any()) note_features(kept);
     if (!is_pinned() && server_->is_clean() && stream_.at_boundary()) give_back();
     if (!held_.empty()) core_.go_on_later(*this);
     adjust_limit();

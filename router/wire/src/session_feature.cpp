@@ -29,6 +29,8 @@ std::string_view to_text(session_feature what) noexcept
         return "temporary_table";
     case session_feature::session_function:
         return "session_function";
+    case session_feature::unnamed_statement:
+        return "unnamed_statement";
     }
     return "unknown";
 }

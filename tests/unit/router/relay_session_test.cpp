@@ -316,6 +316,107 @@ TEST_F(RelaySession, PinsAClientWithANamedStatement)
     EXPECT_TRUE(ports.wait_for_closed(1));
 }
 
+std::string parse_alone()
+{
+    wire::message_writer out;
+    out.parse("", "select $1").describe('S', "").sync();
+    return out.take();
+}
+
+std::string bind_alone()
+{
+    wire::message_writer out;
+    const std::vector<std::optional<std::string_view>> values{"1"};
+    out.bind("", "", values).execute("").sync();
+    return out.take();
+}
+
+TEST_F(RelaySession, PinsAClientWhoseUnnamedStatementOutlivesItsBatch)
+{
+    auto [client, server] = join_first(of(acme));
+    auto other = join(of(acme));
+    client.talk.send(extended("select $1"));  // not for this one: it is used in its batch
+    EXPECT_EQ(server.types(5), "PBDES");
+    server.send(extended_reply() + ready());
+    EXPECT_EQ(client.talk.until_ready(), "12TDCZI");
+    settle();
+    EXPECT_EQ(on->read_counters().servers_busy.get(), 0U);
+
+    client.talk.send(parse_alone());
+    EXPECT_EQ(server.types(3), "PDS");
+    server.send(wire::message_writer().parse_complete().no_data().take() + ready());
+    EXPECT_EQ(client.talk.until_ready(), "1nZI");
+    EXPECT_EQ(on->read_counters().pins.get(), 1U);
+
+    other.talk.send(extended("select 'other'"));
+    auto second = log_in();  // the idle one belongs to the pinned client
+    EXPECT_EQ(second.types(5), "PBDES");
+    second.send(extended_reply() + ready());
+    EXPECT_EQ(other.talk.until_ready(), "12TDCZI");
+
+    for (int i = 0; i < 2; ++i) {  // as often as it likes
+        client.talk.send(bind_alone());
+        EXPECT_EQ(server.types(3), "BES");
+        server.send(wire::message_writer().bind_complete().command_complete("SELECT 1").take() + ready());
+        EXPECT_EQ(client.talk.until_ready(), "2CZI");
+    }
+    EXPECT_TRUE(second.is_silent());
+}
+
+TEST_F(RelaySession, DoesNotPinForAnUnnamedStatementThatEndsWithItsTransaction)
+{
+    auto [client, server] = join_first(of(acme));
+    client.talk.send(query("begin"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(client.talk.until_ready(), "CZT");
+    client.talk.send(parse_alone());
+    EXPECT_EQ(server.types(3), "PDS");
+    server.send(wire::message_writer().parse_complete().no_data().take() + ready('T'));
+    EXPECT_EQ(client.talk.until_ready(), "1nZT");
+    client.talk.send(bind_alone());
+    EXPECT_EQ(server.types(3), "BES");
+    server.send(wire::message_writer().bind_complete().command_complete("SELECT 1").take() + ready('T'));
+    EXPECT_EQ(client.talk.until_ready(), "2CZT");
+    client.talk.send(query("commit"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("COMMIT"));
+    EXPECT_EQ(client.talk.until_ready(), "CZI");
+    settle();
+    EXPECT_EQ(on->read_counters().servers_busy.get(), 0U);
+    EXPECT_EQ(on->read_counters().pins.get(), 0U);
+}
+
+// What the server has under the empty name may be another client's.
+TEST_F(RelaySession, NeverUsesAnUnnamedStatementThatItDidNotParse)
+{
+    auto [client, server] = join_first(of(acme));
+    auto other = join(of(acme));
+    other.talk.send(extended("select 'other'"));
+    EXPECT_EQ(server.types(5), "PBDES");
+    server.send(extended_reply() + ready());
+    EXPECT_EQ(other.talk.until_ready(), "12TDCZI");
+
+    wire::message_writer describe;
+    describe.describe('S', "").sync();
+    for (const auto& foreign : {bind_alone(), describe.take()}) {
+        client.talk.send(foreign);
+        const auto asked = server.next();
+        EXPECT_EQ(asked->type, 'D');
+        EXPECT_EQ(asked->body.front(), 'S');
+        EXPECT_GT(asked->body.size(), 2U);  // a name that nobody has
+        while (server.next()->type != 'S') {
+        }
+        server.send(error_reply("26000"));
+        EXPECT_EQ(client.talk.until_ready(), "EZI");
+    }
+
+    client.talk.send(extended("select $1"));  // its own goes through
+    EXPECT_EQ(server.types(5), "PBDES");
+    server.send(extended_reply() + ready());
+    EXPECT_EQ(client.talk.until_ready(), "12TDCZI");
+}
+
 class RelayPins : public relay_test, public ::testing::WithParamInterface<const char*>
 {};
 

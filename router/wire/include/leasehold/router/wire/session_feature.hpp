@@ -10,18 +10,19 @@ namespace leasehold::router::wire {
 // What a client may do that outlives its transaction. Each is one bit of `session_features`.
 enum class session_feature : std::uint16_t
 {
-    named_statement = 1U << 0U,    // Parse with a name
-    sql_prepare = 1U << 1U,        // PREPARE name AS …
-    set = 1U << 2U,                // SET, RESET; not SET LOCAL, SET TRANSACTION, SET CONSTRAINTS
-    set_role = 1U << 3U,           // SET ROLE, SET SESSION AUTHORIZATION
-    set_config = 1U << 4U,         // set_config(), UPDATE pg_settings, set_limit()
-    do_block = 1U << 5U,           // DO
-    listen = 1U << 6U,             // LISTEN
-    load = 1U << 7U,               // LOAD
-    hold_cursor = 1U << 8U,        // DECLARE … WITH HOLD
-    advisory_lock = 1U << 9U,      // pg_advisory_lock() and its kin of the session
-    temporary_table = 1U << 10U,   // CREATE TEMP …, SELECT INTO TEMP, pg_temp
-    session_function = 1U << 11U,  // dblink_connect(), names written with Unicode escapes: who knows
+    named_statement = 1U << 0U,     // Parse with a name
+    sql_prepare = 1U << 1U,         // PREPARE name AS …
+    set = 1U << 2U,                 // SET, RESET; not SET LOCAL, SET TRANSACTION, SET CONSTRAINTS
+    set_role = 1U << 3U,            // SET ROLE, SET SESSION AUTHORIZATION
+    set_config = 1U << 4U,          // set_config(), UPDATE pg_settings, set_limit()
+    do_block = 1U << 5U,            // DO
+    listen = 1U << 6U,              // LISTEN
+    load = 1U << 7U,                // LOAD
+    hold_cursor = 1U << 8U,         // DECLARE … WITH HOLD
+    advisory_lock = 1U << 9U,       // pg_advisory_lock() and its kin of the session
+    temporary_table = 1U << 10U,    // CREATE TEMP …, SELECT INTO TEMP, pg_temp
+    session_function = 1U << 11U,   // dblink_connect(), names written with Unicode escapes: who knows
+    unnamed_statement = 1U << 12U,  // Parse without a name that outlives its batch; no scan finds it
 };
 
 class session_features
