@@ -10,6 +10,7 @@ from figure import Figure, median, spread
 from load import run_pgbench
 from pgbouncer import PgBouncer, version
 from stand import Stand
+from system_calls import system_calls
 
 ROUNDS = 7
 SECONDS = 5
@@ -51,10 +52,17 @@ def run(stand: Stand, pid: int, uri: str, protocol: str) -> Run:
     return Run((cpu_seconds(pid) - before) / load.transactions * 1e6, load.per_second)
 
 
+def calls_per_transaction(stand: Stand, pid: int, uri: str, protocol: str) -> float:
+    loads = []
+    calls = system_calls(pid, stand.place.folder, lambda: loads.append(run_pgbench(stand, uri, SECONDS, protocol, CLIENTS)))
+    return calls / loads[0].transactions
+
+
 @dataclass
 class Rounds:
     router: list[Run]
     pgbouncer: list[Run]
+    calls: tuple[float, float] = (0.0, 0.0)  # system calls per transaction: router, PgBouncer
 
     def ratios(self) -> list[float]:
         """One a round: the two runs of each side together."""
@@ -77,6 +85,7 @@ def play(stand: Stand, contest: Contest, router: tuple[int, str], pgbouncer: tup
         seen.pgbouncer.append(run(stand, *pgbouncer, contest.protocol))
         seen.pgbouncer.append(run(stand, *pgbouncer, contest.protocol))
         seen.router.append(run(stand, *router, contest.protocol))
+    seen.calls = tuple(calls_per_transaction(stand, *one, contest.protocol) for one in (router, pgbouncer))
     return seen
 
 
@@ -128,8 +137,9 @@ def measure(stand: Stand, rounds: int) -> Figure:
                f"`pgbench -n -c {CLIENTS} -j 1 -T {SECONDS}` with `select :aid`, order A B B A, {rounds} rounds. CPU is that of "
                "the whole process, logins of the run included; the router's process is `leasehold serve` with all roles, for "
                "plain clients one of `--role router` without `router.tls`. The ratio is router ÷ PgBouncer, the median of "
-               "the rounds; the last column is PgBouncer's first run of a round ÷ its second, and outside "
-               f"{NOISE[0]}–{NOISE[1]} there is no verdict. Without any client `leasehold serve` takes "
+               "the rounds; the last column but one is PgBouncer's first run of a round ÷ its second, and outside "
+               f"{NOISE[0]}–{NOISE[1]} there is no verdict. System calls are counted in a run of their own under strace, "
+               "which slows both. Without any client `leasehold serve` takes "
                f"{resting[0]:.1%} of a core, PgBouncer {resting[1]:.1%}.")
     figure.say()
     rows = []
@@ -140,8 +150,9 @@ def measure(stand: Stand, rounds: int) -> Figure:
             f"{median(r.microseconds for r in one.router):.1f} µs", f"{median(r.microseconds for r in one.pgbouncer):.1f} µs",
             f"**{median(ratios):.2f}**", spread(ratios),
             f"{median(r.per_second for r in one.router):.0f}", f"{median(r.per_second for r in one.pgbouncer):.0f}",
-            f"{median(itself):.2f} ({spread(itself)})"])
-    figure.table(["", "router", "PgBouncer", "ratio", "spread", "router TPS", "PgBouncer TPS", "PgBouncer against itself"], rows)
+            f"{median(itself):.2f} ({spread(itself)})", f"{one.calls[0]:.1f} · {one.calls[1]:.1f}"])
+    figure.table(["", "router", "PgBouncer", "ratio", "spread", "router TPS", "PgBouncer TPS", "PgBouncer against itself",
+                  "system calls, router · PgBouncer"], rows)
     for contest, one in seen.items():
         if contest.gate:
             figure.verdict(f"{contest.name}, CPU per transaction", median(one.ratios()), contest.gate,
