@@ -239,8 +239,20 @@ acts acts_between(
         if (!may_use(before.find_host(id)) || may_use(after.find_host(id))) continue;
         found.principals_to_kill.push_back({relay::principal::kind_of::host, id.value()});
     }
-    for (const auto& id : changed.leases_to_drop) found.tenants_to_retire.insert(id);
     return found;
+}
+
+void acts::add(acts more)
+{
+    tenants_to_kill.merge(more.tenants_to_kill);
+    tenants_to_retire.merge(more.tenants_to_retire);
+    leases_to_replace.merge(more.leases_to_replace);
+    principals_to_kill.insert(
+        principals_to_kill.end(), more.principals_to_kill.begin(), more.principals_to_kill.end()
+    );
+    principals_to_limit.insert(
+        principals_to_limit.end(), more.principals_to_limit.begin(), more.principals_to_limit.end()
+    );
 }
 
 }  // namespace leasehold::router

@@ -49,6 +49,7 @@ struct acts
         return tenants_to_kill.empty() && tenants_to_retire.empty() && principals_to_kill.empty() &&
                principals_to_limit.empty();
     }
+    void add(acts more);
 };
 acts acts_between(
     const directory& before, const directory& after, const change_summary& changed, wall_time now

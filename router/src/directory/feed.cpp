@@ -143,12 +143,10 @@ task<void> feed::load()
     has_contact();
     const auto before = keeper_.current();
     const auto now = keeper_.replace(std::move(all));
+    if (before) todo_.add(acts_between(*before, *now, to_summary(*before), clock_.wall()));
     co_await consumer_.publish(now);
+    co_await act();
     co_await consumer_.look_at_license();
-    if (before) {
-        auto todo = acts_between(*before, *now, to_summary(*before), clock_.wall());
-        if (!todo.empty()) co_await consumer_.perform(std::move(todo));
-    }
     must_load_ = false;
     const bool is_first = !facts_.is_loaded.exchange(true);
     const auto count = now->count();
@@ -204,20 +202,28 @@ task<void> feed::load_pages(directory_change& into)
 task<void> feed::apply(std::vector<registry::change_row> rows)
 {
     const auto summary = to_summary(rows);
-    auto now = keeper_.current();
-    acts todo;
-    if (!summary.names.empty() || !summary.leases_to_drop.empty()) {
+    todo_.tenants_to_retire.insert(summary.leases_to_drop.begin(), summary.leases_to_drop.end());
+    if (!summary.names.empty()) {
         auto names = summary.names;
         const auto present = co_await from_.read(std::move(names));
         auto change = to_change(summary.names, present);
         change.applied_change = cursor_.last();
         const auto before = keeper_.current();
-        now = keeper_.apply(std::move(change));
-        todo = acts_between(*before, *now, summary, clock_.wall());
+        const auto now = keeper_.apply(std::move(change));
+        todo_.add(acts_between(*before, *now, summary, clock_.wall()));
         co_await consumer_.publish(now);
     }
+    co_await act();
     if (summary.has_license) co_await consumer_.look_at_license();
-    if (!todo.empty()) co_await consumer_.perform(std::move(todo));
+}
+
+// Before whatever else may fail: to the next comparison it would be no news.
+task<void> feed::act()
+{
+    if (todo_.empty()) co_return;
+    auto now = todo_;
+    co_await consumer_.perform(std::move(now));
+    todo_ = {};
 }
 
 task<void> feed::acknowledge()

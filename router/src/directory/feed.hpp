@@ -69,6 +69,7 @@ private:
     task<void> load();
     task<void> turn();
     task<void> apply(std::vector<registry::change_row> rows);
+    task<void> act();
     task<void> keep_house();  // beat, license, stamps: whichever is due
     bool is_ours(const registry::change_page& page);
     task<void> acknowledge();
@@ -87,6 +88,7 @@ private:
     feed_settings settings_;
 
     change_cursor cursor_;
+    acts todo_;  // until it is performed, whatever else fails
     asio::steady_timer timer_;
     bool is_woken_ = false;
     bool must_load_ = true;  // nothing yet, or something was read and not applied

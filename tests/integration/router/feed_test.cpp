@@ -20,6 +20,14 @@ void end_sessions_of_the_router(router_stage& s)
     ));
 }
 
+bool is_contact_lost(const router_stage& s)
+{
+    const auto facts = s.running->readiness();
+    return std::any_of(facts.begin(), facts.end(), [](const auto& one) {
+        return one.name == "registry" && one.detail != "in contact";
+    });
+}
+
 TEST(RouterFeed, W5_ALostNotificationIsMadeGoodByTheNextPoll)
 {
     router_stage s;
@@ -68,19 +76,67 @@ TEST(RouterFeed, W5_AChangeThatCommitsLateIsNeitherMissedNorAcknowledgedEarly)
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000");
 }
 
+void let_the_router_read(router_stage& s, const std::string& view, bool may)
+{
+    s.registry.run(fmt::format(
+        "{} select on public.{} {} leasehold_registry_router",
+        may ? "grant" : "revoke",
+        view,
+        may ? "to" : "from"
+    ));
+}
+
+// What fails beside a kill neither delays it nor makes it forgotten.
+TEST(RouterFeed, W10_AKillIsDoneThoughTheLicenseCannotBeRead)
+{
+    router_stage s;
+    s.start();
+    const auto session = database::connect(s.client(s.acme));
+    const auto other = database::connect(s.client(s.globex));
+    EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
+    let_the_router_read(s, "registry_route_license", false);
+    s.registry.run(fmt::format(
+        "do $$ begin insert into public.registry_change (kind) values ('license'); "
+        "update public.registry_api_key set revoked_at = now() where id = '{}'; end $$",
+        s.acme.key.id.to_string()
+    ));
+    EXPECT_TRUE(eventually([&] { return sqlstate_of(*session, "select 1") != ""; }));
+    let_the_router_read(s, "registry_route_license", true);
+    s.wait_applied();
+    EXPECT_EQ(first_text(*other, "select text from notes"), "globex");
+}
+
+// A `lease` row names no row of the directory: no later load would find it.
+TEST(RouterFeed, W10_ALeaseThatMustGoIsNotForgottenWhenTheRowsBesideItCannotBeRead)
+{
+    router_stage s;
+    s.start();
+    const auto session = database::connect(s.client(s.acme));
+    const auto other = database::connect(s.client(s.globex));
+    const auto login = first_text(*session, "select session_user");
+    const auto of_globex = first_text(*other, "select session_user");
+    EXPECT_EQ(first_text(*session, "select session_user"), login);
+    let_the_router_read(s, "registry_route_key", false);
+    s.registry.run(fmt::format(
+        "do $$ begin insert into public.registry_change (kind, tenant_id) values ('lease', '{}'); "
+        "update public.registry_api_key set expires_at = now() + interval '1 d' where id = '{}'; end $$",
+        s.acme.id.to_string(),
+        s.acme.key.id.to_string()
+    ));
+    ASSERT_TRUE(eventually([&] { return is_contact_lost(s); }));
+    let_the_router_read(s, "registry_route_key", true);
+    s.wait_applied();
+    EXPECT_TRUE(eventually([&] { return first_text(*session, "select session_user") != login; }));
+    EXPECT_EQ(first_text(*other, "select session_user"), of_globex);
+}
+
 TEST(RouterFeed, W4_WithoutTheRegistryTheRouterServesFromMemoryAndCatchesUpAfterwards)
 {
     router_stage s;
     const auto second = s.add_key(s.acme.id, "write");
     s.start();
     const auto session = database::connect(s.client(s.acme));
-    const auto contact_lost = [&] {
-        const auto facts = s.running->readiness();
-        return std::any_of(facts.begin(), facts.end(), [](const auto& one) {
-            return one.name == "registry" && one.detail != "in contact";
-        });
-    };
-    EXPECT_FALSE(contact_lost());
+    EXPECT_FALSE(is_contact_lost(s));
 
     const auto maintenance =
         database::connect(leasehold::test::the_stack().server("registry").superuser_endpoint());
@@ -91,7 +147,7 @@ TEST(RouterFeed, W4_WithoutTheRegistryTheRouterServesFromMemoryAndCatchesUpAfter
     };
     allow("false");
     end_sessions_of_the_router(s);
-    ASSERT_TRUE(eventually(contact_lost));
+    ASSERT_TRUE(eventually([&] { return is_contact_lost(s); }));
 
     EXPECT_EQ(first_text(*session, "select text from notes"), "acme");
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme, second)), "");
@@ -107,7 +163,7 @@ TEST(RouterFeed, W4_WithoutTheRegistryTheRouterServesFromMemoryAndCatchesUpAfter
 
     allow("true");
     s.wait_applied();
-    EXPECT_FALSE(contact_lost());
+    EXPECT_FALSE(is_contact_lost(s));
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme, fresh)), "");
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme, second)), "28000");
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme, stranger)), "28P01");
