@@ -13,7 +13,7 @@ namespace {
 
 namespace vc = leasehold::vault_client;
 
-// Recipe F of the design's provisioning.
+// What the provisioner gives the broker for its roles.
 constexpr const char* revocation =
     R"(DO $$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{{name}}') THEN
   PERFORM pg_catalog.set_config('lock_timeout', '50ms', true);

@@ -55,9 +55,9 @@ struct classified
     failure_report report;  // filled when failed
 };
 
-// What an answer means (design 04 §3). Pure. Text is matched only where the status is ambiguous. Whether a
-// 200's body is what it should be is the decoder's business. A 403 comes out as `forbidden`: only lookup-self
-// can tell the two apart.
+// What an answer means. Pure. Text is matched only where the status is ambiguous. Whether a 200's body is
+// what it should be is the decoder's business. A 403 comes out as `forbidden`: only lookup-self can tell the
+// two apart.
 [[nodiscard]] classified
 classify(const asked& request, int status, const http::headers& fields, std::string_view body);
 

@@ -52,8 +52,8 @@ struct lease_action
 };
 using lease_actions = std::vector<lease_action>;
 
-// Keeps one lease usable for one placement and role class (design 04 §6). A pure state machine: events in,
-// actions out; it knows no clock, no broker and no thread. Numbers of leases come from outside and are never
+// Keeps one lease usable for one placement and role class. A pure state machine: events in, actions
+// out; it knows no clock, no broker and no thread. Numbers of leases come from outside and are never
 // used twice; an event whose number is not current is dropped (a login that comes too late is given back).
 class lease_keeper
 {

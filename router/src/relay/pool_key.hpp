@@ -44,7 +44,7 @@ struct lease_number
     friend auto operator<=>(const lease_number&, const lease_number&) = default;
 };
 
-// Limits and time-outs of a pool and its sessions (07-router §4.7); 0 = none. The newest that a session or a
+// Limits and time-outs of a pool and its sessions; 0 = none. The newest that a session or a
 // call brought is the pool's.
 struct pool_limits
 {

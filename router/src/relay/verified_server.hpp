@@ -46,7 +46,7 @@ public:
     std::atomic<int> kept{0};  // of these, by pinned sessions: for lease_roster::note_kept
 };
 
-// A server connection that has logged in and passed verification (07-router §3.2), idle, outside a
+// A server connection that has logged in and passed verification (verification.hpp), idle, outside a
 // transaction. Move-only: the sender keeps nothing.
 struct verified_server
 {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-// Whether a session is where the directory says, before it serves anybody (07-router §3.2). One round trip.
+// Whether a session is where the directory says, before it serves anybody. One round trip.
 namespace leasehold::router {
 
 struct expected_session

@@ -1,4 +1,4 @@
-// Row B13 of design 04 §14, without client certificates.
+// Row B13 of docs/acceptance.md, without client certificates.
 #include "certificates.hpp"
 #include "fault_broker.hpp"
 #include "scratch_broker.hpp"

@@ -1,5 +1,4 @@
-// The rows B1, B6, B7, B15 and B23 of design 04 §14, and the faults of §11 that a healthy broker does not
-// show.
+// The rows B1, B6, B7, B15 and B23 of docs/acceptance.md, and the faults that a healthy broker does not show.
 #include "stage.hpp"
 
 #include <fstream>

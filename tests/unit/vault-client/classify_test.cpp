@@ -23,8 +23,8 @@ std::string errors(const char* text)
     return std::string("{\"errors\":[\"") + text + "\"]}";
 }
 
-// One row for each line of the table in design 04 §3; the texts are OpenBAO 2.7.2's where it can be made to
-// say them.
+// One row for each meaning that an answer can have; the texts are OpenBAO 2.7.2's where it can be made to say
+// them.
 const row rows[] = {
     {"ok", call_kind::role, 200, "{}", verdict::ok, {}},
     {"no content", call_kind::role, 204, "", verdict::ok, {}},

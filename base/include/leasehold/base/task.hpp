@@ -18,7 +18,7 @@ namespace leasehold {
 
 namespace asio = boost::asio;
 
-// A coroutine of one lane. style of use: an await stands alone (docs/style: see tools/lint_await.py).
+// A coroutine of one lane. An await stands alone: docs/architecture.md, "Coroutines", says why.
 template <class T>
 using task = asio::awaitable<T>;
 

@@ -68,8 +68,8 @@ public:
     virtual void on_ended(lease_ref which, lease_end why) = 0;
 };
 
-// What one login with a fresh lease showed (07-router §3.2). Asked before a successor replaces a lease that
-// still works.
+// What one login with a fresh lease showed. Asked before a successor replaces a lease that still
+// works.
 class lease_verifier
 {
 public:
