@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds before_lease_end{3};
 constexpr std::chrono::milliseconds full_queue_wait{100};  // an instant refusal makes clients hammer
+constexpr std::chrono::milliseconds after_refusal{100};    // before the next server is asked for
 constexpr std::chrono::milliseconds trusted_idle{100};  // idle for longer: look at the socket before lending
 
 }  // namespace
@@ -190,6 +191,7 @@ void pool::serve() noexcept
 
 void pool::ask_for_servers() noexcept
 {
+    if (refusal_pause_.is_armed()) return;
     const bool is_asked_for_parameters = parameters_ == nullptr && !awaiting_parameters_.empty();
     const auto wanted = std::max<std::size_t>(waiting_.size(), is_asked_for_parameters ? 1 : 0);
     const auto most = std::max<std::size_t>(limits_.max_servers, 1);
@@ -232,7 +234,10 @@ void pool::refused(const refusal& why, std::uint64_t epoch) noexcept
     core_.serve_later(*this);
     while (parameters_ == nullptr && !awaiting_parameters_.empty())
         awaiting_parameters_.pop_front()->fail(why);
-    if (total() > 0) return;  // what there is serves the queue in its turn
+    if (total() > 0) {  // what there is serves the queue in its turn
+        core_.wheel().arm<&pool::serve>(refusal_pause_, core_.now() + after_refusal, *this);
+        return;
+    }
     for (auto left = waiting_.size(); left > 0; --left) refuse(*waiting_.front(), why);
 }
 

@@ -123,6 +123,7 @@ private:
     std::uint64_t
         epoch_;  // of requests; no two pools of a lane share one, nor does one before and after a kill
     timer idle_limit_;
+    timer refusal_pause_;  // a refusal may come without any delay: asking again at once would spin
 };
 
 }  // namespace leasehold::router::relay

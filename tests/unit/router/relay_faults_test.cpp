@@ -183,6 +183,35 @@ TEST_F(RelayFaults, AWaiterIsRefusedInTimeAndStays)
     EXPECT_EQ(on->read_counters().pool_timeouts.get(), 2U);
 }
 
+TEST_F(RelayFaults, APauseFollowsEachRefusedLoginWhileABusyServerKeepsTheQueueAlive)
+{
+    auto [busy, server] = join_first(of(acme));
+    auto waiting = join(of(acme));
+    busy.talk.send(query("begin"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(busy.talk.until_ready(), "CZT");
+    waiting.talk.send(query("select 1"));
+    for (int i = 0; i < 3; ++i) {
+        auto asked = ports.next_request();
+        ASSERT_TRUE(asked);  // it is tried again
+        const auto refused_at = boot_clock::now();
+        asked->refuse(refusals::server_unavailable);
+        auto again = ports.next_request();
+        ASSERT_TRUE(again);
+        EXPECT_GE(boot_clock::now() - refused_at, 90ms);
+        again->refuse(refusals::server_unavailable);
+    }
+    EXPECT_TRUE(waiting.talk.is_silent());  // it may still have the busy one
+    busy.talk.send(query("commit"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("COMMIT"));
+    EXPECT_EQ(busy.talk.until_ready(), "CZI");
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("SELECT 1"));
+    EXPECT_EQ(waiting.talk.until_ready(), "CZI");
+}
+
 TEST_F(RelayFaults, AFailedLoginIsToldToThoseWhoWait)
 {
     auto client = connect(of(acme));
