@@ -1,8 +1,8 @@
 #pragma once
 
 #include "front/front_lane.hpp"
+#include "gateway/registry_calls.hpp"
 
-#include <leasehold/registry/routes.hpp>
 #include <leasehold/router/agents/ports.hpp>
 
 #include <memory>
@@ -15,16 +15,15 @@ namespace leasehold::router {
 // On one front lane.
 class platform_gateway final : public agents::gateway_ports,
                                public agents::route_lookup,
-                               public agents::platform_sessions,
-                               public agents::enrollment_registry
+                               public agents::platform_sessions
 {
 public:
-    platform_gateway(front_lane& on, registry::routes& at, router_id self) : on_(on), at_(at), self_(self) {}
+    platform_gateway(front_lane& on, registry::routes& at, router_id self) : on_(on), calls_(at, self) {}
 
     asio::io_context& context() noexcept override { return on_.context(); }
     agents::route_lookup& lookup() noexcept override { return *this; }
     agents::platform_sessions& sessions() noexcept override { return *this; }
-    agents::enrollment_registry& registry() noexcept override { return *this; }
+    agents::enrollment_registry& registry() noexcept override { return calls_; }
     [[nodiscard]] std::vector<host_id> enrolling_hosts() const override;
 
     [[nodiscard]] std::optional<agents::tenant_facts> find_tenant(const tenant_id& id) const override;
@@ -39,27 +38,9 @@ public:
     task<std::vector<agents::query_result>>
     run(tenant_id tenant, role_class role, std::vector<agents::statement> statements) override;
 
-    task<agents::redeemed> redeem(agents::redeem_request what) override;
-    task<agents::host_outcome> enrolled(
-        host_id host,
-        std::string credential_hmac,
-        wall_time expires_at,
-        std::string source_ip,
-        std::string request_id
-    ) override;
-    task<agents::host_outcome> renew(agents::renew_request what) override;
-    task<agents::host_outcome> promote(host_id host, std::vector<std::string> hmacs) override;
-    task<agents::host_outcome> lock(
-        host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
-    ) override;
-    task<void> seen(std::vector<host_id> hosts) override;
-    task<void> audit(agents::audit_request what) override;
-    task<std::int64_t> expire(std::chrono::milliseconds age) override;
-
 private:
     front_lane& on_;
-    registry::routes& at_;
-    router_id self_;
+    registry_calls calls_;
 };
 
 }  // namespace leasehold::router

@@ -1,4 +1,4 @@
-#include "gateway/platform_gateway.hpp"
+#include "gateway/registry_calls.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -30,7 +30,7 @@ task<T> translated(task<T> call)
 
 }  // namespace
 
-task<agents::redeemed> platform_gateway::redeem(agents::redeem_request what)
+task<agents::redeemed> registry_calls::redeem(agents::redeem_request what)
 {
     registry::redeem_parameters with;
     with.token = what.token;
@@ -60,7 +60,7 @@ task<agents::redeemed> platform_gateway::redeem(agents::redeem_request what)
     co_return made;
 }
 
-task<agents::host_outcome> platform_gateway::enrolled(
+task<agents::host_outcome> registry_calls::enrolled(
     host_id host,
     std::string credential_hmac,
     wall_time expires_at,
@@ -75,7 +75,7 @@ task<agents::host_outcome> platform_gateway::enrolled(
     co_return to_outcome(std::move(told));
 }
 
-task<agents::host_outcome> platform_gateway::renew(agents::renew_request what)
+task<agents::host_outcome> registry_calls::renew(agents::renew_request what)
 {
     auto call = at_.host_renew(
         what.host,
@@ -91,14 +91,14 @@ task<agents::host_outcome> platform_gateway::renew(agents::renew_request what)
     co_return to_outcome(std::move(told));
 }
 
-task<agents::host_outcome> platform_gateway::promote(host_id host, std::vector<std::string> hmacs)
+task<agents::host_outcome> registry_calls::promote(host_id host, std::vector<std::string> hmacs)
 {
     auto call = at_.host_promote(host, std::move(hmacs));
     auto told = co_await translated(std::move(call));
     co_return to_outcome(std::move(told));
 }
 
-task<agents::host_outcome> platform_gateway::lock(
+task<agents::host_outcome> registry_calls::lock(
     host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
 )
 {
@@ -109,13 +109,13 @@ task<agents::host_outcome> platform_gateway::lock(
     co_return to_outcome(std::move(told));
 }
 
-task<void> platform_gateway::seen(std::vector<host_id> hosts)
+task<void> registry_calls::seen(std::vector<host_id> hosts)
 {
     auto call = at_.hosts_seen(std::move(hosts));
     co_await translated(std::move(call));
 }
 
-task<void> platform_gateway::audit(agents::audit_request what)
+task<void> registry_calls::audit(agents::audit_request what)
 {
     registry::router_event told;
     told.action = std::move(what.action);
@@ -129,7 +129,7 @@ task<void> platform_gateway::audit(agents::audit_request what)
     co_await translated(std::move(call));
 }
 
-task<std::int64_t> platform_gateway::expire(std::chrono::milliseconds age)
+task<std::int64_t> registry_calls::expire(std::chrono::milliseconds age)
 {
     auto call = at_.enrollments_expire(age);
     const auto gone = co_await translated(std::move(call));

@@ -217,117 +217,31 @@ staged_ports::run(tenant_id tenant, role_class, std::vector<statement> statement
 
 // -- the registry --
 
-void staged_ports::check_registry() const
+void staged_registry::check() const
 {
     if (fleet_.is_registry_away)
         throw error(error_kind::unavailable, "registry_unavailable", "the registry is away");
 }
 
-task<redeemed> staged_ports::redeem(redeem_request what)
+task<redeemed> staged_registry::redeem(redeem_request what)
 {
-    check_registry();
-    registry::redeem_parameters with;
-    with.token = what.token;
-    with.secret_hmacs = std::move(what.secret_hmacs);
-    with.public_key = std::move(what.public_key);
-    with.name = std::move(what.name);
-    with.machine_hint = std::move(what.machine_hint);
-    with.source_ip = std::move(what.source_ip);
-    with.named_tenants = std::move(what.named_tenants);
-    with.max_hosts = what.max_hosts;
-    with.license_max_hosts = what.license_max_hosts;
-    with.license_refusal = std::move(what.license_refusal);
-    with.request_id = std::move(what.request_id);
-    auto from = co_await at_.redeem(std::move(with));
+    check();
+    auto told = co_await registry_calls::redeem(std::move(what));
     if (dies_after_step == 3) throw error(error_kind::internal, "died", "after step 3");
-    redeemed out;
-    out.outcome = std::move(from.outcome);
-    out.host = from.host;
-    out.host_name = std::move(from.host_name);
-    out.host_state = std::move(from.host_state);
-    out.tenant = from.tenant;
-    out.tid = std::move(from.tid);
-    out.tenant_name = std::move(from.tenant_name);
-    out.approval = std::move(from.approval);
-    out.tags = std::move(from.tags);
-    out.is_replay = from.is_replay;
-    co_return out;
+    co_return told;
 }
 
-namespace {
-
-host_outcome to_outcome(registry::host_change from)
-{
-    host_outcome out;
-    out.outcome = std::move(from.outcome);
-    out.state = std::move(from.state);
-    out.generation = from.generation;
-    return out;
-}
-
-}  // namespace
-
-task<host_outcome> staged_ports::enrolled(
+task<host_outcome> staged_registry::enrolled(
     host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id
 )
 {
     if (dies_after_step == 4) throw error(error_kind::internal, "died", "after step 4");
-    check_registry();
-    auto from = co_await at_.host_enrolled(
+    check();
+    auto told = co_await registry_calls::enrolled(
         host, std::move(hmac), expires_at, std::move(source_ip), std::move(request_id)
     );
     if (dies_after_step == 5) throw error(error_kind::internal, "died", "after step 5");
-    co_return to_outcome(std::move(from));
-}
-
-task<host_outcome> staged_ports::renew(renew_request what)
-{
-    check_registry();
-    auto from = co_await at_.host_renew(
-        what.host,
-        what.generation,
-        std::move(what.next_hmac),
-        what.next_expires_at,
-        std::move(what.public_key),
-        what.max_offline,
-        std::move(what.source_ip),
-        std::move(what.request_id)
-    );
-    co_return to_outcome(std::move(from));
-}
-
-task<host_outcome> staged_ports::promote(host_id host, std::vector<std::string> hmacs)
-{
-    check_registry();
-    auto from = co_await at_.host_promote(host, std::move(hmacs));
-    co_return to_outcome(std::move(from));
-}
-
-task<host_outcome> staged_ports::lock(
-    host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
-)
-{
-    check_registry();
-    auto from = co_await at_.host_lock(
-        host, std::move(reason), std::move(source_ip), std::move(request_id), std::move(detail)
-    );
-    co_return to_outcome(std::move(from));
-}
-
-task<void> staged_ports::seen(std::vector<host_id> hosts)
-{
-    co_await at_.hosts_seen(std::move(hosts));
-}
-
-task<void> staged_ports::audit(audit_request)
-{
-    co_return;
-}
-
-task<std::int64_t> staged_ports::expire(std::chrono::milliseconds age)
-{
-    check_registry();
-    co_return co_await at_.enrollments_expire(age);
+    co_return told;
 }
 
 // -- the agent's side --

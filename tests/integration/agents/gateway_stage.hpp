@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/registry_calls.hpp"
 #include "stack.hpp"
 
 #include <leasehold/base/config.hpp>
@@ -58,23 +59,46 @@ public:
     std::atomic<bool> is_registry_away = false;
 };
 
+// The router's own calls of that registry, which may be away, or end the router behind a step.
+class staged_registry final : public router::registry_calls
+{
+public:
+    staged_registry(staged_fleet& fleet, registry::routes& at)
+        : registry_calls(at, router_id::random())
+        , fleet_(fleet)
+    {}
+    task<router::agents::redeemed> redeem(router::agents::redeem_request what) override;
+    task<router::agents::host_outcome> enrolled(
+        host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id
+    ) override;
+
+    // Thrown after the registry has done its part: the router dies there. Step 3, 4 or 5 of the enrollment;
+    // 0: never.
+    int dies_after_step = 0;
+
+private:
+    void check() const;
+
+    staged_fleet& fleet_;
+};
+
 // The gateway's ports over those: the directory is read afresh at each look-up.
 class staged_ports final : public router::agents::gateway_ports,
                            public router::agents::route_lookup,
-                           public router::agents::platform_sessions,
-                           public router::agents::enrollment_registry
+                           public router::agents::platform_sessions
 {
 public:
     staged_ports(asio::io_context& loop, staged_fleet& fleet)
         : loop_(loop)
         , fleet_(fleet)
         , at_(*fleet.router_login)
+        , registry_(fleet, at_)
     {}
 
     asio::io_context& context() noexcept override { return loop_; }
     route_lookup& lookup() noexcept override { return *this; }
     platform_sessions& sessions() noexcept override { return *this; }
-    enrollment_registry& registry() noexcept override { return *this; }
+    staged_registry& registry() noexcept override { return registry_; }
     [[nodiscard]] std::vector<host_id> enrolling_hosts() const override;
 
     [[nodiscard]] std::optional<router::agents::tenant_facts> find_tenant(const tenant_id& id) const override;
@@ -89,29 +113,11 @@ public:
     task<std::vector<router::agents::query_result>>
     run(tenant_id tenant, role_class role, std::vector<router::agents::statement> statements) override;
 
-    task<router::agents::redeemed> redeem(router::agents::redeem_request what) override;
-    task<router::agents::host_outcome> enrolled(
-        host_id host, std::string hmac, wall_time expires_at, std::string source_ip, std::string request_id
-    ) override;
-    task<router::agents::host_outcome> renew(router::agents::renew_request what) override;
-    task<router::agents::host_outcome> promote(host_id host, std::vector<std::string> hmacs) override;
-    task<router::agents::host_outcome> lock(
-        host_id host, std::string reason, std::string source_ip, std::string request_id, std::string detail
-    ) override;
-    task<void> seen(std::vector<host_id> hosts) override;
-    task<void> audit(router::agents::audit_request what) override;
-    task<std::int64_t> expire(std::chrono::milliseconds age) override;
-
-    // Thrown away after the registry has done its part: the router dies there. Step 3 or 5 of the enrollment;
-    // 0: never.
-    int dies_after_step = 0;
-
 private:
-    void check_registry() const;
-
     asio::io_context& loop_;
     staged_fleet& fleet_;
     mutable registry::routes at_;
+    staged_registry registry_;
 };
 
 // An enrollment token: its text, and the statement that puts its row into a registry.
