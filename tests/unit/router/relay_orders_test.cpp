@@ -17,6 +17,20 @@ protected:
         return counts;
     }
 
+    // Answers a request with a server that has said nothing of its parameters: of acme's first lease if it is
+    // held, else of none.
+    peer hand_over(std::optional<server_promise> request, std::shared_ptr<lease_hold> hold = nullptr)
+    {
+        auto [socket, talk] = make_pair_of_sockets();
+        verified_server server;
+        server.socket = std::move(socket);
+        server.parameters = std::make_shared<const parameter_set>();
+        if (hold) server.lease = {acme, 1, role_class::rw, 1};
+        server.hold = std::move(hold);
+        request.value().fulfil(std::move(server));
+        return std::move(talk);
+    }
+
     using answer = std::variant<internal_reply, refusal>;
     std::future<answer> call(std::string batch, std::uint64_t link = 0, bool keep = false)
     {
@@ -97,11 +111,7 @@ TEST_F(RelayOrders, AServerAskedForBeforeAKillIsNotTakenAfterIt)
     EXPECT_EQ(sqlstate_of(*client.talk.next()), "57P01");
     auto later = connect(of(acme));  // resumed meanwhile
     settle();
-    auto [socket, talk] = make_pair_of_sockets();
-    verified_server server;
-    server.socket = std::move(socket);
-    server.parameters = std::make_shared<const parameter_set>();
-    request->fulfil(std::move(server));
+    auto talk = hand_over(std::move(request));
     EXPECT_TRUE(talk.is_closed());
     auto fresh = log_in();
     EXPECT_EQ(later.talk.until_ready(), "SSKZI");
@@ -206,14 +216,7 @@ TEST_F(RelayOrders, TheHoldOfALeaseTellsWhoUsesIt)
 {
     auto hold = std::make_shared<lease_hold>();
     auto client = connect(of(acme));
-    auto request = ports.next_request();
-    auto [socket, talk] = make_pair_of_sockets();
-    verified_server server;
-    server.socket = std::move(socket);
-    server.parameters = std::make_shared<const parameter_set>();
-    server.lease = {acme, 1, role_class::rw, 1};
-    server.hold = hold;
-    request->fulfil(std::move(server));
+    auto talk = hand_over(ports.next_request(), hold);
     EXPECT_EQ(client.talk.until_ready(), "KZI");
     EXPECT_EQ(hold->lent.load(), 0);
     client.talk.send(query("begin"));
@@ -290,12 +293,7 @@ TEST_F(RelayOrders, ARenewedLeaseLivesOn)
 TEST_F(RelayOrders, AServerWithoutALeaseIsTaken)  // collapsed mode
 {
     auto client = connect(of(acme));
-    auto request = ports.next_request();
-    auto [socket, talk] = make_pair_of_sockets();
-    verified_server server;
-    server.socket = std::move(socket);
-    server.parameters = std::make_shared<const parameter_set>();
-    request->fulfil(std::move(server));
+    auto talk = hand_over(ports.next_request());
     EXPECT_EQ(client.talk.until_ready(), "KZI");
     client.talk.send(query("select 1"));
     EXPECT_EQ(talk.next()->type, 'Q');
@@ -312,15 +310,8 @@ TEST_F(RelayOrders, TheHoldOfALeaseEndsWithItsLastConnection)
     std::promise<void> ended;
     auto over = ended.get_future();
     auto client = connect(of(acme));
-    auto request = ports.next_request();
-    auto [socket, talk] = make_pair_of_sockets();
     auto hold = std::make_shared<told_hold>(ended);
-    verified_server server;
-    server.socket = std::move(socket);
-    server.parameters = std::make_shared<const parameter_set>();
-    server.lease = {acme, 1, role_class::rw, 1};
-    server.hold = hold;
-    request->fulfil(std::move(server));
+    auto talk = hand_over(ports.next_request(), hold);
     EXPECT_EQ(client.talk.until_ready(), "KZI");
     client.talk.send(query("select 1"));
     EXPECT_EQ(talk.next()->type, 'Q');
