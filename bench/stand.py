@@ -53,7 +53,7 @@ def standing() -> Iterator[Stand]:
     place.make()
     try:
         with Launcher(place.folder) as stack:
-            stand = Stand(place, stack, {}, Report())
+            stand = Stand(place, stack, {}, Report(say=lambda line: None))
             stand.set_up()
             yield stand
     except BaseException:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -54,11 +53,11 @@ class Installation:
     # 3, 4 ---------------------------------------------------------------------------------------------------
 
     def migrate(self) -> None:
-        self.report.note(self.program.make("migrate", "--no-progress"))
+        self.program.make(self.report.note, "migrate")
 
     def bootstrap(self) -> None:
         token = read_file(self.stack_facts["broker"]["root_token_file"]).strip()
-        self.report.note(self.program.make("provision-bootstrap", "--bao-token $BAO_TOKEN", BAO_TOKEN=token))
+        self.program.make(self.report.note, "provision-bootstrap", "--bao-token $BAO_TOKEN", BAO_TOKEN=token)
 
     # 5, 6 ---------------------------------------------------------------------------------------------------
 
@@ -101,9 +100,8 @@ class Installation:
         there = {tenant["slug"] for tenant in self.program.answer("tenant", "list")["items"]}
         for slug, region in TENANTS:
             if slug not in there:
-                done = self.program.run("tenant", "create", slug, "--region", region)
                 self.report.note(f"tenant {slug} (region {region})")
-                self.report.note("\n".join(f"  {line}" for line in done.stderr.splitlines()))
+                self.program.show(self.report.note, "tenant", "create", slug, "--region", region)
             self.key(slug)
 
     def key(self, slug: str) -> None:
@@ -274,12 +272,12 @@ class Installation:
         write_file(os.path.join(folder, "5000_create_demo_note.sql"),
                    "-- leasehold: phase expand\nCREATE TABLE demo_note (id bigint PRIMARY KEY, text text NOT NULL);\n")
         configuration.write_configuration(self.place, self.stack_facts)
-        self.report.note(self.program.make("migrate", "--dev --no-progress"))
+        self.program.make(self.report.note, "migrate", "--dev")
         for tenant in self.facts["tenants"]:
             if self.on_server(tenant, "select max(version) from schema_version") != "5000":
                 raise DemoError(f"{tenant['slug']} was not migrated")
-        self.report.note("again: " + " · ".join(
-            re.sub(r"\s+", " ", line) for line in self.program.make("migrate", "--dev --no-progress").splitlines()))
+        self.report.note("again")
+        self.program.make(self.report.note, "migrate", "--dev")
         for process in self.facts["processes"]:
             if not os.path.exists(f"/proc/{process['pid']}"):
                 raise DemoError(f"{process['name']} has ended", self.place.log(process["name"]))
@@ -287,6 +285,7 @@ class Installation:
     def what_next(self) -> None:
         for tenant in self.facts["tenants"]:
             self.report.note(f"psql \"$(cat {tenant['dsn_file']})\"    # {tenant['slug']} through the router")
+            self.report.note(f"key of {tenant['slug']}: {tenant['key_file']}")
         self.report.note(f"API {self.place.url('api')}  agents {self.place.url('agents')}  metrics {self.place.url('metrics')}/metrics")
         self.report.note(f"owner key {self.place.owner_key_file}, logs {self.place.log_folder}, facts {self.place.facts_file}")
         self.report.note("make demo-stop")

@@ -5,9 +5,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 
 from .error import DemoError
 from .place import BINARY, REPOSITORY, Place
+
+
+Tell = Callable[[str], None]  # gets a line
 
 
 def clean_environment() -> dict[str, str]:
@@ -23,6 +27,18 @@ def started_at(pid: int) -> str:
             return stat.read().rsplit(")", 1)[1].split()[19]
     except OSError:
         return ""
+
+
+def run_telling(tell: Tell, name: str, command: list[str], environment: dict[str, str]) -> None:
+    said = []
+    with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        for line in process.stdout:
+            said.append(line)
+            if not line.startswith("{"):  # the log is for programs
+                tell(line.rstrip("\n"))
+    if process.returncode != 0:
+        raise DemoError(f"{name} ended with {process.returncode}:\n{''.join(said[-20:])}")
 
 
 class Program:
@@ -51,15 +67,15 @@ class Program:
         """The JSON a command prints."""
         return json.loads(self.run(*arguments, "--json", **more).stdout)
 
-    def make(self, target: str, arguments: str = "", **more: str) -> str:
+    def show(self, tell: Tell, *arguments: str) -> None:
+        """Runs the binary and tells each line it says as it says it."""
+        run_telling(tell, f"leasehold {' '.join(arguments)}", [BINARY, *arguments], self.environment)
+
+    def make(self, tell: Tell, target: str, arguments: str = "", **more: str) -> None:
         """`make TARGET ARGS=…`, as a person types it, with the demo's configuration."""
         command = ["make", "--no-print-directory", target] + ([f"ARGS={arguments}"] if arguments else [])
         environment = clean_environment() | {"CONFIG": self.place.config_file, "LEASEHOLD": BINARY} | more
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            raise DemoError(f"make {target} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done.stdout + done.stderr
+        run_telling(tell, f"make {target}", command, environment)
 
     def start(self, name: str, *arguments: str) -> dict:
         """A process that stays after us. Its pid and start time, so that nobody else's is ever ended."""
