@@ -35,7 +35,9 @@ int list(const invocation& how)
         print_json(all);
         return 0;
     }
-    table rows({"name", "region", "jurisdiction", "state", "version", "tenants", "budget", "preflight"});
+    table rows(
+        {"name", "region", "jurisdiction", "state", "version", "tenants", "budget", "preflight", "looked at"}
+    );
     for (const auto& one : all.at("items")) {
         rows.add(
             {cell(one, "name"),
@@ -45,7 +47,8 @@ int list(const invocation& how)
              cell(one, "version"),
              cell(one, "tenants"),
              cell(one, "connection_budget"),
-             preflight_summary(one)}
+             preflight_summary(one),
+             cell(one, "preflight_at")}
         );
     }
     print(rows.to_text());
@@ -72,7 +75,8 @@ int show(const invocation& how, const std::string& named)
          "tenants",
          "max_tenants",
          "connection_budget",
-         "accepted"}
+         "accepted",
+         "preflight_at"}
     );
     table rows({"check", "ok", "found", "want", "fix"});
     const auto findings = found.value("preflight", json::array());

@@ -81,6 +81,7 @@ const fields<server_view> server_fields{
     {"tenants", &server_view::tenants},
     {"accepted", &server_view::accepted},
     {"preflight", &server_view::preflight, about("[{check, ok, accepted, found, want, fix, refuses}]")},
+    {"preflight_at", &server_view::preflight_at},
 };
 
 const fields<token_view> token_fields{
@@ -212,6 +213,7 @@ server_view to_view(const registry::server& from)
     view.tenants = from.tenants;
     view.accepted = from.accepted;
     view.preflight = from.preflight;
+    view.preflight_at = from.preflight_at;
     return view;
 }
 

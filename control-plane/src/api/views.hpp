@@ -93,6 +93,7 @@ struct server_view
     std::int64_t tenants = 0;
     std::vector<std::string> accepted;
     nlohmann::json preflight;
+    std::optional<wall_time> preflight_at;
 };
 
 struct token_view
