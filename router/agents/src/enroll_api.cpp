@@ -244,9 +244,7 @@ task<void> enroll_api::wait_known(host_id host, std::string hmac)
 
 task<void> enroll_api::finish(host_facts host)
 {
-    host_row row;
-    row.name = host.name;
-    co_await store_.put_host(host.tenant, host.id, std::move(row));
+    co_await store_.restore_host(host, true);
     // Nobody learns this credential: the agent's replay gets one of its own.
     const auto issued = credential::make(credential_type::host, host.id.value());
     auto hmac = keys_.stored_form(issued.secret_part.reveal());
@@ -254,6 +252,7 @@ task<void> enroll_api::finish(host_facts host)
     const auto done = co_await ports_.registry().enrolled(
         host.id, std::move(hmac), expires_at, std::string(), std::string()
     );
+    if (done.outcome == "ok" && done.state == "active") co_await store_.restore_host(host, false);
     log::info("host.enrollment_finished", {{"host", host.id.to_string()}, {"outcome", done.outcome}});
 }
 

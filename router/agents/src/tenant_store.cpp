@@ -22,9 +22,18 @@ constexpr auto put_host_sql = R"(
            platform = excluded.platform, os_name = excluded.os_name, os_version = excluded.os_version,
            agent_version = excluded.agent_version, approval = excluded.approval, labels = excluded.labels)";
 
-// What the registry alone knows of it: identity and state. The rest comes with the next inventory.
+// What the registry alone knows of it: identity and state. The rest is there, or comes with the next
+// inventory.
 constexpr auto restore_host_sql = R"(
-    insert into hosts (id, name, approval) values ($1::uuid, $2, $3) on conflict (id) do nothing)";
+    insert into hosts as h (id, name, approval) values ($1::uuid, $2, $3)
+    on conflict (id) do update set approval = excluded.approval where h.approval = 'pending')";
+
+statement restore(const host_facts& host, bool is_pending)
+{
+    std::vector<std::optional<std::string>> values{host.id.to_string(), host.name};
+    values.emplace_back(is_pending ? "pending" : "approved");
+    return {restore_host_sql, std::move(values)};
+}
 
 bool is_class(const sql_refused& why, std::string_view prefix)
 {
@@ -85,9 +94,7 @@ task<std::vector<query_result>> tenant_store::write(const host_principal& who, s
         fail(tenant, why);
     }
     // The host's own row is missing: registry and tenant database disagree, and the registry is right.
-    std::vector<std::optional<std::string>> values{who.host().id.to_string(), who.host().name};
-    values.emplace_back(who.is_pending() ? "pending" : "approved");
-    all.insert(all.begin(), statement(restore_host_sql, std::move(values)));
+    all.insert(all.begin(), restore(who.host(), who.is_pending()));
     try {
         auto results = co_await run(tenant, std::move(all));
         results.erase(results.begin());
@@ -110,8 +117,20 @@ task<void> tenant_store::put_host(tenant_id tenant, host_id host, host_row row)
         std::move(row.agent_version),
         std::move(row.approval),
         std::move(row.labels)};
+    auto put = statement(put_host_sql, std::move(values));
+    co_await write(tenant, std::move(put));
+}
+
+task<void> tenant_store::restore_host(const host_facts& host, bool is_pending)
+{
+    auto put = restore(host, is_pending);
+    co_await write(host.tenant, std::move(put));
+}
+
+task<void> tenant_store::write(tenant_id tenant, statement one)
+{
     std::vector<statement> all;
-    all.emplace_back(put_host_sql, std::move(values));
+    all.push_back(std::move(one));
     try {
         co_await run(tenant, std::move(all));
     } catch (const error& why) {

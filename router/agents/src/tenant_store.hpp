@@ -38,8 +38,11 @@ public:
     // Of an authenticated host; makes its row first where a restore or a half-done enrollment left none.
     task<std::vector<query_result>> write(const host_principal& who, std::vector<statement> all);
     task<void> put_host(tenant_id tenant, host_id host, host_row row);
+    // Makes its row where there is none, and leaves what it says alone, but an approval that was awaited.
+    task<void> restore_host(const host_facts& host, bool is_pending);
 
 private:
+    task<void> write(tenant_id tenant, statement one);
     task<std::vector<query_result>> run(tenant_id tenant, std::vector<statement> all);
     [[noreturn]] void fail(tenant_id tenant, const error& why);
     [[nodiscard]] std::chrono::seconds time_to_come_back(tenant_id tenant);

@@ -114,6 +114,29 @@ TEST_F(Enrollment, H4_DyingAfterEachStepAndReplayingIsOneHostAndOneUse)
     EXPECT_EQ(fleet.globex.value("select count(*) from hosts"), "0");
 }
 
+// Nobody came back: the pass finishes what is left, and does not unsay what the machine told in step 4.
+TEST_F(Enrollment, H4_TheReconcilePassKeepsTheRowThatStepFourWrote)
+{
+    const std::string look = "select name || ' ' || coalesce(fqdn, '') || ' ' || approval from hosts";
+    staged_machine machine;
+    machine.fqdn = "web-1.acme.example.com";
+    fleet.registry_script("alter table registry_host add constraint held check (state <> 'active')");
+    EXPECT_NE(send(machine.enrollment(fleet.make_token(fleet.acme))).status, 201);
+    EXPECT_EQ(fleet.acme.value(look), "web-1 web-1.acme.example.com approved");
+    fleet.globex.is_away = true;  // and here step 4 never happened
+    EXPECT_EQ(send(machine.enrollment(fleet.make_token(fleet.globex))).status, 503);
+    EXPECT_EQ(fleet.globex.value("select count(*) from hosts"), "0");
+    fleet.globex.is_away = false;
+    fleet.registry_script("alter table registry_host drop constraint held");
+
+    leasehold::run(at.reconcile());  // sees them for the first time
+    clock.advance(std::chrono::minutes(3));
+    leasehold::run(at.reconcile());
+    EXPECT_EQ(fleet.registry_value("select count(*) from registry_host where state = 'active'"), "2");
+    EXPECT_EQ(fleet.acme.value(look), "web-1 web-1.acme.example.com approved");
+    EXPECT_EQ(fleet.globex.value(look), "web-1  approved");
+}
+
 TEST_F(Enrollment, H5_HoldersAreToldTheTruthByTheRegistry)
 {
     const auto with = [&](const std::string& change) {

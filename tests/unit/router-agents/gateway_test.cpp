@@ -191,8 +191,9 @@ TEST_F(GatewayTest, H4_TheReconcilePassFinishesWhatNobodyCameBackFor)
     EXPECT_TRUE(ports.calls.empty());  // too fresh: the agent may be on its way
     clock.advance(std::chrono::minutes(3));
     leasehold::run(at.reconcile());
-    ASSERT_EQ(ports.calls.size(), 1U);
+    ASSERT_EQ(ports.calls.size(), 2U);  // the row, and the approval that the registry then gave
     EXPECT_EQ(ports.calls[0].tenant, acme);
+    EXPECT_EQ(ports.calls[1].tenant, acme);
     EXPECT_EQ(ports.hosts.at(only_host()).state, "active");
     EXPECT_EQ(enroll(web, token).status, 201);
     EXPECT_EQ(ports.hosts.size(), 1U);
