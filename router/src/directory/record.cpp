@@ -81,20 +81,23 @@ bool network::contains(const network& host) const noexcept
 
 std::optional<std::string> to_canonical_domain(std::string_view name)
 {
-    if (name.empty() || name.front() == '[') return std::nullopt;  // [v6]:port
-    if (const auto colon = name.rfind(':'); colon != std::string_view::npos) {
-        if (name.find(':') != colon) return std::nullopt;  // a bare IPv6 address
-        name = name.substr(0, colon);
-    }
+    const auto is_address = [](std::string_view text) {
+        return text.find('/') == std::string_view::npos && network::parse(text);
+    };
+    if (name.empty()) return std::nullopt;
+    const auto end = name.find(']');
+    const bool is_bracketed = name.front() == '[' && end != std::string_view::npos;  // [v6]:port
+    if (is_address(is_bracketed ? name.substr(1, end - 1) : name)) return std::nullopt;
+    name = name.substr(0, name.rfind(':'));
     if (name.ends_with('.')) name.remove_suffix(1);
-    if (name.empty() || name.size() > 253) return std::nullopt;
+    if (is_address(name)) return std::nullopt;
     std::string canonical(name);
     for (auto& c : canonical) {
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
-    if (!std::all_of(canonical.begin(), canonical.end(), is_host_character)) return std::nullopt;
-    if (network::parse(canonical)) return std::nullopt;
-    return canonical;
+    const bool is_legal =
+        canonical.size() <= 253 && std::all_of(canonical.begin(), canonical.end(), is_host_character);
+    return is_legal ? canonical : std::string();
 }
 
 }  // namespace leasehold::router

@@ -32,7 +32,8 @@ route find_route(const directory& in, const presented_names& names, std::string_
     found.user = parse_user_name(names.user);
     if (const auto domain = to_canonical_domain(names.sni)) {
         const auto own = to_canonical_domain(advertised);
-        if (domain != own) found.keys.push_back({key_kind::domain, *domain, in.find_domain(*domain)});
+        if (domain->empty() || domain != own)
+            found.keys.push_back({key_kind::domain, *domain, in.find_domain(*domain)});
     }
     if (!names.option.empty()) {
         found.keys.push_back({key_kind::option, std::string(names.option), find_tenant_key(in, names.option)}

@@ -136,6 +136,23 @@ TEST(FindRoute, SomeNamesAreNoKeys)
     EXPECT_TRUE(find_route(*s.in, names, "").keys.empty());
 }
 
+TEST(FindRoute, AnIllegalDomainNamesNobody)
+{
+    stage s;
+    presented_names names;
+    names.sni = "acme.example.net";
+    names.user = "key";
+    const auto legal = find_route(*s.in, names, "router.example.com");
+    EXPECT_EQ(agrees_with(legal, s.acme.id), agreement::agrees);
+    names.sni = "acme .example.net";
+    for (const auto* advertised : {"router.example.com", "", "also illegal"}) {
+        const auto found = find_route(*s.in, names, advertised);
+        ASSERT_EQ(found.keys.size(), 1U);
+        EXPECT_EQ(found.keys[0].tenant, nullptr);
+        EXPECT_EQ(agrees_with(found, s.acme.id), agreement::conflict);
+    }
+}
+
 TEST(UserName, SaysItsFormAndNothingOfWhatExists)
 {
     const auto id = uuid::random();

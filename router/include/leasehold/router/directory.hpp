@@ -246,8 +246,9 @@ private:
     std::optional<tenant_id> only_;
 };
 
-// A domain in the form the directory knows: ASCII lower case, without port and one trailing dot. Empty for
-// what is no key: an IP literal, a name that is too long or has characters no host name has.
+// A domain in the form the directory knows: ASCII lower case, without port and one trailing dot; "", which
+// names nobody, where it is too long or has characters no host name has. nullopt for what is no key: no name
+// at all, an IP literal.
 std::optional<std::string> to_canonical_domain(std::string_view name);
 
 }  // namespace leasehold::router
