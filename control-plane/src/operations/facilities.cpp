@@ -1,6 +1,7 @@
 #include "operations/facilities.hpp"
 
 #include "operations/operation_kind.hpp"
+#include "servers/probes.hpp"
 
 #include <leasehold/base/error.hpp>
 
@@ -44,6 +45,23 @@ facilities::open_provisioner(registry::server at, std::string database)
         "provisioner_refused",
         "the server refuses the provisioner's passwords, current and next"
     );
+}
+
+task<std::unique_ptr<database::session>> facilities::take_maintenance(registry::server at)
+{
+    for (auto found = kept_.find(at.id); found != kept_.end(); found = kept_.find(at.id)) {
+        auto own = std::move(found->second);
+        kept_.erase(found);
+        const bool ended = co_await workers.run([&] { return servers::is_ended(*own); });
+        if (!ended) co_return own;
+    }
+    co_return co_await open_provisioner(std::move(at), std::string());
+}
+
+void facilities::keep_maintenance(server_id at, std::unique_ptr<database::session> own)
+{
+    constexpr std::size_t most = 2;  // per server: what waits is taken off what a server can lend
+    if (kept_.count(at) < most) kept_.emplace(at, std::move(own));
 }
 
 task<std::function<std::unique_ptr<database::session>(const std::string&)>>

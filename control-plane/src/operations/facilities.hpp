@@ -11,6 +11,7 @@
 #include <leasehold/vault-client/broker.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,14 +26,21 @@ struct facilities
     // unavailable server_unavailable, which names the server; unavailable provisioner_refused.
     task<std::unique_ptr<database::session>> open_provisioner(registry::server at, std::string database);
 
-    // Runs `work(session)` on a worker with such a connection.
+    // Runs `work(session)` on a worker with such a connection to the maintenance database. A login costs more
+    // than most of what is done there, so a few connections are kept for whoever comes next: the work must
+    // leave nothing in its session, like an advisory lock, and may find statements of others prepared.
     template <class Work>
-    task<std::invoke_result_t<Work&, database::session&>>
-    with_provisioner(registry::server at, std::string database, Work work)
+    task<std::invoke_result_t<Work&, database::session&>> with_maintenance(registry::server at, Work work)
     {
-        const auto own = co_await open_provisioner(std::move(at), std::move(database));
-        co_return co_await workers.run([&] { return work(*own); });
+        const auto id = at.id;
+        auto own = co_await take_maintenance(std::move(at));
+        outcome<std::invoke_result_t<Work&, database::session&>> result;
+        co_await workers.run([&] { result.capture([&] { return work(*own); }); });
+        if (result.has_value()) keep_maintenance(id, std::move(own));
+        co_return result.take();
     }
+    // Closes those that wait.
+    void forget_maintenance() { kept_.clear(); }
 
     // A connection of the provisioner inside another database of the same server; for use on a worker.
     task<std::function<std::unique_ptr<database::session>(const std::string&)>> opener(registry::server at);
@@ -60,6 +68,11 @@ struct facilities
     std::string owner;  // of claims that outlive a call: this process
     int connection_limit = 50 + 16;
     std::optional<installation_id> installation_known{};  // it never changes: asked for once
+
+    // For with_maintenance.
+    task<std::unique_ptr<database::session>> take_maintenance(registry::server at);
+    void keep_maintenance(server_id at, std::unique_ptr<database::session> own);
+    std::multimap<server_id, std::unique_ptr<database::session>> kept_{};
 };
 
 }  // namespace leasehold::control_plane::operations

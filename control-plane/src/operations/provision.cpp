@@ -92,7 +92,7 @@ task<nlohmann::json> provision::create_database(const step_context& context)
 {
     const auto at = co_await target(context);
     const auto pattern = co_await ensure_template(with_, at.server, with_.tenant_chain);
-    co_await with_.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+    co_await with_.with_maintenance(at.server, [&](database::session& maintenance) {
         servers::create_placement(maintenance, at.where, at.marker, pattern, with_.connection_limit);
     });
     co_return nlohmann::json{{"template", pattern}};
@@ -101,12 +101,9 @@ task<nlohmann::json> provision::create_database(const step_context& context)
 task<nlohmann::json> provision::grant_rights(const step_context& context)
 {
     const auto at = co_await target(context);
-    const int version =
-        co_await with_.with_provisioner(at.server, at.where.database, [&](database::session& inside) {
-            servers::grant_rights(inside, at.where, true);
-            return inside.server_version();
-        });
-    co_return nlohmann::json{{"server_version", version}};
+    const auto inside = co_await with_.open_provisioner(at.server, at.where.database);
+    co_await with_.workers.run([&] { servers::grant_rights(*inside, at.where, true); });
+    co_return nlohmann::json{{"server_version", inside->server_version()}};
 }
 
 task<nlohmann::json> provision::broker_roles(const step_context& context)
@@ -132,10 +129,9 @@ task<nlohmann::json> provision::broker_roles(const step_context& context)
 task<nlohmann::json> provision::schema(const step_context& context)
 {
     const auto at = co_await target(context);
-    const auto rows =
-        co_await with_.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
-            return servers::marker_on(maintenance, at.where.database);
-        });
+    const auto rows = co_await with_.with_maintenance(at.server, [&](database::session& maintenance) {
+        return servers::marker_on(maintenance, at.where.database);
+    });
     if (rows != at.marker)
         throw error(error_kind::internal, "placement_mismatch", "the database carries another marker");
     // The version rows came with the template. They are read by a lease in `verify`; here the registry learns

@@ -44,26 +44,24 @@ task<nlohmann::json> remove_leases(facilities& with, facilities::place at)
     const auto tenant_tid = tid::of(at.where.tenant).text();
     const servers::role_names names(at.where.name);
     const auto open_inside = co_await with.opener(at.server);
-    const int ended =
-        co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
-            const int cut = servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
-            servers::drop_lease_logins(maintenance, tenant_tid, open_inside);
-            return cut;
-        });
+    const int ended = co_await with.with_maintenance(at.server, [&](database::session& maintenance) {
+        const int cut = servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
+        servers::drop_lease_logins(maintenance, tenant_tid, open_inside);
+        return cut;
+    });
     co_return nlohmann::json{{"sessions_ended", ended}};
 }
 
 task<nlohmann::json> remove_placement(facilities& with, facilities::place at)
 {
     const auto open_inside = co_await with.opener(at.server);
-    const auto left =
-        co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
-            const servers::role_names names(at.where.name);
-            servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
-            servers::drop_placement_database(maintenance, at.where, at.marker);
-            servers::drop_placement_roles(maintenance, at.where, open_inside);
-            return servers::roles_left(maintenance, tid::of(at.where.tenant).text());
-        });
+    const auto left = co_await with.with_maintenance(at.server, [&](database::session& maintenance) {
+        const servers::role_names names(at.where.name);
+        servers::cut(maintenance, at.where.database, names.logins(), cut_patience);
+        servers::drop_placement_database(maintenance, at.where, at.marker);
+        servers::drop_placement_roles(maintenance, at.where, open_inside);
+        return servers::roles_left(maintenance, tid::of(at.where.tenant).text());
+    });
     const auto own = servers::role_names(at.where.name).all();
     for (const auto& role : left) {
         const bool is_own = std::find(own.begin(), own.end(), role) != own.end();

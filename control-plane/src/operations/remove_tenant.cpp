@@ -91,7 +91,7 @@ task<nlohmann::json> remove_tenant::look(const step_context& context)
         const auto at = co_await with_.place_of(where);
         std::vector<std::string> left;
         bool database_left = false;
-        co_await with_.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+        co_await with_.with_maintenance(at.server, [&](database::session& maintenance) {
             left = servers::roles_left(maintenance, tenant_tid);
             database_left = servers::database_exists(maintenance, at.where.database);
         });

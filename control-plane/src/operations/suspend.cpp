@@ -18,7 +18,7 @@ constexpr std::chrono::seconds patience(10);
 task<nlohmann::json> close_tenant_gate(facilities& with, tenant_id tenant)
 {
     const auto at = co_await with.current_place(tenant);
-    co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+    co_await with.with_maintenance(at.server, [&](database::session& maintenance) {
         servers::close_gate(maintenance, at.where);
     });
     co_return nlohmann::json{{"database", at.where.database}};
@@ -28,10 +28,9 @@ task<nlohmann::json> cut_tenant_sessions(facilities& with, tenant_id tenant)
 {
     const auto at = co_await with.current_place(tenant);
     const servers::role_names names(at.where.name);
-    const int ended =
-        co_await with.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
-            return servers::cut(maintenance, at.where.database, names.tenant_logins(), patience);
-        });
+    const int ended = co_await with.with_maintenance(at.server, [&](database::session& maintenance) {
+        return servers::cut(maintenance, at.where.database, names.tenant_logins(), patience);
+    });
     co_return nlohmann::json{{"sessions_ended", ended}};
 }
 
@@ -83,7 +82,7 @@ task<nlohmann::json> resume::run_step(std::string step, const step_context& cont
     }
     const auto at = co_await with_.current_place(tenant);
     if (step == "gate") {
-        co_await with_.with_provisioner(at.server, std::string(), [&](database::session& maintenance) {
+        co_await with_.with_maintenance(at.server, [&](database::session& maintenance) {
             servers::open_gate(maintenance, at.where);
         });
     } else {

@@ -61,12 +61,13 @@ task<void> sweeper::sweep_all()
             log::failure("sweeper.server_failed", failed, {{"server", server.name}});
         }
     }
+    with_.forget_maintenance();
 }
 
 task<void> sweeper::sweep_one(registry::server at)
 {
     const auto open_inside = co_await with_.opener(at);
-    const auto done = co_await with_.with_provisioner(at, std::string(), [&](database::session& maintenance) {
+    const auto done = co_await with_.with_maintenance(at, [&](database::session& maintenance) {
         return servers::sweep(maintenance, open_inside, settings_.expired_for);
     });
     if (done.expired_dropped + done.blocked_dropped + done.sessions_ended == 0 && done.still_blocked.empty())

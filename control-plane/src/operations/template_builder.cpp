@@ -37,20 +37,23 @@ void build(
 task<std::string> ensure_template(facilities& with, registry::server at, const migrations::chain& chain)
 {
     const auto name = servers::template_name(chain.checksum());
-    const auto open = co_await with.opener(at);
-    const bool is_there =
-        co_await with.with_provisioner(at, std::string(), [&](database::session& maintenance) {
-            const auto is_ready = [&] {
-                return servers::look_at_template(maintenance, name) == servers::database_state::ready;
-            };
-            if (is_ready()) return true;
-            if (!servers::claim_template(maintenance, name)) return false;
-            if (is_ready()) return true;
-            build(maintenance, open, name, chain, with.owner);
+    const auto is_ready = [&](database::session& maintenance) {
+        return servers::look_at_template(maintenance, name) == servers::database_state::ready;
+    };
+    const bool is_there = co_await with.with_maintenance(at, is_ready);
+    if (!is_there) {
+        const auto open = co_await with.opener(at);
+        // Its own, which ends with the building: it holds the claim.
+        const auto maintenance = co_await with.open_provisioner(at, std::string());
+        const bool is_built = co_await with.workers.run([&] {
+            if (!servers::claim_template(*maintenance, name)) return false;
+            if (is_ready(*maintenance)) return true;
+            build(*maintenance, open, name, chain, with.owner);
             log::info("template.built", {{"server", at.name}, {"template", name}});
             return true;
         });
-    if (!is_there) throw must_wait("template", std::chrono::milliseconds(200));
+        if (!is_built) throw must_wait("template", std::chrono::milliseconds(200));
+    }
     co_await with.servers.template_ready(at.id, chain.checksum(), name);
     co_return name;
 }

@@ -2,6 +2,7 @@
 
 #include <leasehold/base/crypto.hpp>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -30,6 +31,7 @@ TEST_P(Provision, MakesATenantStepByStep)
         steps.push_back(one.name);
         EXPECT_EQ(one.state, "done") << one.name;
         EXPECT_EQ(one.attempts, 1) << one.name;
+        EXPECT_TRUE(one.started_at) << one.name;
     }
     EXPECT_EQ(
         steps,
@@ -61,6 +63,23 @@ TEST_P(Provision, MakesATenantStepByStep)
         ),
         0
     );
+}
+
+TEST_P(Provision, AKeptConnectionServesAgainUntilItHasEnded)
+{
+    const auto at = stage.provision(GetParam());
+    const auto backend = [&] {
+        const auto pid_of = [](database::session& maintenance) { return maintenance.backend_pid(); };
+        return stage.run(stage.with.with_maintenance(at.server, pid_of));
+    };
+    const int kept = backend();
+    EXPECT_EQ(backend(), kept);
+    stage.superuser(at)->run_plain_rows(fmt::format("select pg_terminate_backend({}, 5000)", kept));
+    const int fresh = backend();
+    EXPECT_NE(fresh, kept);
+    EXPECT_EQ(backend(), fresh);
+    stage.with.forget_maintenance();
+    EXPECT_NE(backend(), fresh);
 }
 
 // P6: what PUBLIC may do with this tenant's database and the templates, looked at as often as possible while
