@@ -237,11 +237,14 @@ task<void> operations::step_started(operation_id id, std::int64_t fence, std::st
     });
 }
 
-task<void> operations::step_done(operation_id id, std::int64_t fence, std::string name, nlohmann::json output)
+task<void> operations::step_done(
+    operation_id id, std::int64_t fence, std::string name, nlohmann::json output, std::string next
+)
 {
     co_await pool_.run([&](transaction& tx) {
         must_hold(tx, id, fence);
         tx.change(finish_step, id, name, to_column(output));
+        if (!next.empty()) tx.change(start_step, id, next);
     });
 }
 

@@ -38,7 +38,8 @@ constexpr query update_preflight{"server_preflight", R"(
 
 constexpr query ready_template{"template_ready", R"(
     insert into public.registry_template as t (server_id, chain_checksum, database)
-    values ($1::uuid, $2, $3)
+    select $1::uuid, $2, $3 where not exists (
+        select from public.registry_template where server_id = $1::uuid and chain_checksum = $2 and state = 'ready')
     on conflict (server_id, chain_checksum) do update set state = 'ready', built_at = now() where t.state <> 'ready')"};
 
 server to_server(const database::row& row)

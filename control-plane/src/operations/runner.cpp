@@ -168,9 +168,12 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
 
     auto names = kind.steps();
     co_await store_.plan_steps(id, fence, names);
-    bool begun = false;
+    std::vector<std::string> unfinished;
     for (const auto& name : names) {
-        if (outputs.count(name) != 0) continue;
+        if (outputs.count(name) == 0) unfinished.push_back(name);
+    }
+    for (std::size_t i = 0; i < unfinished.size(); ++i) {
+        const auto& name = unfinished[i];
         if (stopping_) {
             co_await store_.wait(id, fence, "restart", std::chrono::milliseconds(0));
             co_return;
@@ -181,9 +184,10 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
         std::chrono::milliseconds pause{0};
         bool lost = false;
         try {
-            co_await store_.step_started(id, fence, name);
-            if (!begun) co_await kind.begin(context);
-            begun = true;
+            if (i == 0) {
+                co_await store_.step_started(id, fence, name);
+                co_await kind.begin(context);
+            }
             auto left = co_await kind.run_step(name, context);
             output = std::move(left);
         } catch (const must_wait& later) {
@@ -216,7 +220,8 @@ task<void> runner::run_steps(operation_kind& kind, const registry::operation& op
             co_await store_.fail(system, id, fence, problem);
             co_return;
         }
-        co_await store_.step_done(id, fence, name, output);
+        const auto next = i + 1 < unfinished.size() ? unfinished[i + 1] : std::string();
+        co_await store_.step_done(id, fence, name, output, next);
         outputs[name] = std::move(output);
         log::debug(
             "operation.step_done", {{"operation", id.to_string()}, {"kind", operation.kind}, {"step", name}}

@@ -65,7 +65,10 @@ public:
     task<void>
     plan_steps(operation_id id, std::int64_t fence, std::vector<std::string> names);  // those not yet there
     task<void> step_started(operation_id id, std::int64_t fence, std::string name);
-    task<void> step_done(operation_id id, std::int64_t fence, std::string name, nlohmann::json output);
+    // `next` begins with it; empty: none does.
+    task<void> step_done(
+        operation_id id, std::int64_t fence, std::string name, nlohmann::json output, std::string next = {}
+    );
     task<void> step_failed(operation_id id, std::int64_t fence, std::string name, nlohmann::json error);
     task<void> succeed(principal who, operation_id id, std::int64_t fence, nlohmann::json result);
     task<void> fail(principal who, operation_id id, std::int64_t fence, nlohmann::json error);
