@@ -112,6 +112,7 @@ struct refusal
 {
     std::string sqlstate;  // empty: the server said nothing
     std::string text;
+    bool wants_password = false;  // and none was given: the client library gave up
 };
 
 // libpq's message in verbose form: "connection to server at … failed: FATAL:  28P01: password …\nLOCATION:
@@ -152,18 +153,28 @@ attempt try_host(keyword_list keywords, const char* password, steady::time_point
         next = PQconnectPoll(connection.get());
     }
     if (PQstatus(connection.get()) == CONNECTION_OK) return {std::move(connection), {}};
-    return {nullptr, read_refusal(PQerrorMessage(connection.get()))};
+    auto why = read_refusal(PQerrorMessage(connection.get()));
+    why.wants_password = PQconnectionNeedsPassword(connection.get()) != 0;
+    return {nullptr, std::move(why)};
 }
 
 // The server was reached and will say the same again, so would its twin.
 bool is_final(const refusal& why) noexcept
 {
-    return why.sqlstate.starts_with("28") || why.sqlstate.starts_with("3D");
+    return why.wants_password || why.sqlstate.starts_with("28") || why.sqlstate.starts_with("3D");
 }
 
 [[noreturn]] void refuse(const endpoint& where, const refusal& why)
 {
     const auto internal = fmt::format("database {} as {}: {}", where.database, where.user, why.text);
+    if (why.wants_password) {
+        throw error(
+            error_kind::unauthenticated,
+            "database_password_missing",
+            "the database asks for a password, and none is configured",
+            internal
+        );
+    }
     if (why.sqlstate.starts_with("28")) {
         throw sql_error(
             error_kind::unauthenticated,

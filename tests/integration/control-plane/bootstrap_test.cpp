@@ -242,6 +242,10 @@ TEST_P(PrivateServer, P1_AScriptTakesTheSuperusersPlaceAndUnappliedBreaksNothing
     // Nobody applies it. The server is as it was, and the command says what it lacks.
     EXPECT_EQ(roles(), 0);
     EXPECT_EQ(refusal(), "database_login_refused");
+    auto& login = values.provisioning.servers.front();
+    const auto password_file = std::exchange(login.superuser_password_file, {});
+    EXPECT_EQ(refusal(), "database_password_missing");
+    login.superuser_password_file = password_file;
     EXPECT_EQ(refusal(writing_to(script)), "file_exists");
     EXPECT_EQ(roles(), 0);
     EXPECT_EQ(kept_passwords(), kept);

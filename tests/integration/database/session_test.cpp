@@ -289,6 +289,17 @@ TEST_F(Connect, AWrongPasswordIsRefusedAndNotShown)
     EXPECT_EQ(std::string(why->what()).find("a-wrong-password"), std::string::npos) << why->what();
 }
 
+TEST_F(Connect, APasswordThatIsNotThereIsNamed)
+{
+    ASSERT_NE(connect(database.endpoint()), nullptr);
+    auto where = database.endpoint();
+    where.password = {};
+    const auto why = thrown_by<error>([&] { (void)connect(where); });
+    ASSERT_TRUE(why);
+    EXPECT_EQ(why->kind(), error_kind::unauthenticated);
+    EXPECT_EQ(why->code(), "database_password_missing");
+}
+
 TEST_F(Connect, AMissingDatabaseIsUnavailableWithItsSqlstate)
 {
     auto where = database.endpoint();
