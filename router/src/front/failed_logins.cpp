@@ -1,21 +1,25 @@
 #include "front/failed_logins.hpp"
 
 namespace leasehold::router {
-namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t windows_max = 10'000;
-
-}  // namespace
 
 std::size_t failed_logins::count(const window_key& key, boot_time now)
 {
-    if (windows_.size() > windows_max) {
-        std::erase_if(windows_, [&](const auto& one) { return now - one.second.since > 60s; });
+    while (!by_age_.empty() && now - by_age_.front()->second.since > 60s) forget_oldest();
+    auto at = windows_.find(key);
+    if (at == windows_.end()) {
+        if (windows_.size() >= windows_max) forget_oldest();
+        at = windows_.insert({key, {now, 0}}).first;
+        by_age_.push_back(at);
     }
-    auto& at = windows_[key];
-    if (at.count == 0 || now - at.since > 60s) at = {now, 0};
-    return ++at.count;
+    return ++at->second.count;
+}
+
+void failed_logins::forget_oldest()
+{
+    windows_.erase(by_age_.front());
+    by_age_.pop_front();
 }
 
 bool failed_logins::note(const std::string& tid, const peer_group& from, boot_time now)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <list>
 
 namespace leasehold::router {
@@ -74,6 +75,25 @@ TEST(FailedLogins, ManyTenantsFromOneAddressWait)
         if (failures.note("t" + std::to_string(i), here, now)) ++waits;
     }
     EXPECT_EQ(waits, 1U);
+}
+
+// Strangers from everywhere at once: what is remembered is bounded, and the newest of it is.
+TEST(FailedLogins, RememberNoMoreThanTheirBound)
+{
+    failed_logins failures;
+    const auto now = boot_clock::now();
+    const auto note = [&](std::size_t who, boot_time at) {
+        peer_group from{};
+        std::memcpy(from.data(), &who, sizeof who);
+        return failures.note("t", from, at);
+    };
+    const auto last = 2 * failed_logins::windows_max;
+    for (std::size_t i = 0; i <= last; ++i) note(i, now);
+    EXPECT_EQ(failures.windows(), failed_logins::windows_max);
+    for (std::size_t i = 1; i < failed_logins::per_tenant; ++i) EXPECT_FALSE(note(last, now));
+    EXPECT_TRUE(note(last, now));
+    EXPECT_FALSE(note(last, now + 61s));
+    EXPECT_EQ(failures.windows(), 2U);
 }
 
 }  // namespace
