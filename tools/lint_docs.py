@@ -15,6 +15,13 @@ ERRORS = "docs/errors.md"
 SUBCOMMANDS_LATER = set()  # named by a page before they exist: none
 CODE_SPAN = re.compile(r"```.*?```|`[^`\n]+`", re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+# Codes whose kind stands elsewhere, or nowhere: by the call that says them, and where a route lists them.
+SAID = re.compile(
+    r'\b(?:login_refused|refusal_of|later|load_reference|refused_by_server|plain_answer|license_refusal)'
+    r'[({](?:[^(){};"]*,)?\s*"([a-z0-9]+(?:_[a-z0-9]+)+)"'
+    r'|\.code = "([a-z0-9]+(?:_[a-z0-9]+)+)"'
+)
+LISTED = re.compile(r"\.codes\(\{([^}]*)\}")
 FACTS = re.compile(r"^(\w+) · HTTP (\d+) · SQLSTATE (\w{5}) · exit (\d+)\\?$", re.M)
 
 
@@ -56,7 +63,7 @@ def literals(root):
 
 
 def raised_codes(root):
-    """code -> kind -> where, of all errors that the sources make."""
+    """code -> kind ("" where it is not said) -> where, of all errors that the sources make."""
     found = {}
     for path in source_tree.files(root, ".cpp", ".hpp"):
         if path.startswith(("tests/", "bench/")) or path == "base/src/error.cpp":
@@ -68,6 +75,8 @@ def raised_codes(root):
         pairs += [(m[1], "invalid", m.start()) for m in re.finditer(r'\bfail\(\s*(?:code\.empty\(\) \? )?"([a-z]+_[a-z_]+)"', text)]
         if path == "base/src/license.cpp":
             pairs += [(m[1], "unlicensed", m.start()) for m in re.finditer(r'(?:refuse\(\s*|license_refusal\{\s*)"(license_\w+)"', text)]
+        pairs += [(m[1] or m[2], "", m.start()) for m in SAID.finditer(text)]
+        pairs += [(code, "", m.start()) for m in LISTED.finditer(text) for code in re.findall(r'"(\w+)"', m[1])]
         for code, kind, at in pairs:
             found.setdefault(code, {}).setdefault(kind, f"{path}:{source_tree.line_of(text, at)}")
     return found
@@ -107,6 +116,8 @@ def error_problems(root, known_literals):
         if code in kinds and code not in sections:
             continue  # a kind's own name, where there is nothing more to say
         for kind, place in where.items():
+            if kind == "" and code not in sections:
+                problems.append(f"{place}: {ERRORS} has no section `### {code}`")
             if kind not in kinds:
                 continue
             line = skeleton(kind, code, facts)
@@ -121,9 +132,9 @@ def error_problems(root, known_literals):
         for kind, *rest in lines:
             if kind not in kinds or tuple(rest) != facts(kind, code):
                 problems.append(f"{ERRORS}: {code}: the line of kind {kind} is not what the error table says")
-            elif code in raised and kind not in raised[code]:
+            elif set(raised.get(code, ())) - {""} and kind not in raised[code]:
                 problems.append(f"{ERRORS}: {code} is never raised as {kind}")
-        if not lines:
+        if not lines and set(raised.get(code, ())) != {""}:
             problems.append(f"{ERRORS}: {code}: no line `kind · HTTP n · SQLSTATE x · exit n`")
         if not re.search(r"(?m)^Fix: \S", body):
             problems.append(f"{ERRORS}: {code}: no line that begins with `Fix: `")
