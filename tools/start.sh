@@ -3,24 +3,24 @@
 set -euo pipefail
 binary=$1
 config=$2
-run=build/run
+source "$(dirname "$0")/running.sh"
 mkdir -p "$run"
 chmod 700 "$run"
-if [ -f "$run/leasehold.pid" ] && kill -0 "$(cat "$run/leasehold.pid")" 2>/dev/null; then
-    echo "leasehold is already running, pid $(cat "$run/leasehold.pid")"
+if is_running; then
+    echo "leasehold is already running, pid $pid"
     exit 0
 fi
 [ -f "$config" ] || { echo "error: $config is missing; start from deploy/leasehold.example.yaml" >&2; exit 2; }
 setsid nohup "$binary" serve --config "$config" ${LEASEHOLD_SERVE_ARGS:-} >"$run/leasehold.log" 2>&1 </dev/null &
 pid=$!
-echo "$pid" >"$run/leasehold.pid"
+echo "$pid $(started_at "$pid")" >"$pid_file"
 for _ in $(seq 150); do
     if "$binary" health --config "$config" >/dev/null 2>&1; then
         echo "leasehold is serving, pid $pid, log $run/leasehold.log"
         exit 0
     fi
     if ! kill -0 "$pid" 2>/dev/null; then
-        rm -f "$run/leasehold.pid"
+        rm -f "$pid_file"
         status=0
         wait "$pid" || status=$?
         tail -n 20 "$run/leasehold.log" >&2

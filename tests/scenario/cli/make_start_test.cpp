@@ -115,6 +115,7 @@ public:
         const auto script = fmt::format("cd {}\n{}", folder_.path().string(), commands);
         return program("/bin/bash", {"-e", "-c", script}, environment_).wait();
     }
+    [[nodiscard]] fs::path operator/(const std::string& name) const { return folder_ / name; }
     [[nodiscard]] std::string agents() const { return "http://" + agents_; }
 
 private:
@@ -152,9 +153,15 @@ TEST(SingleTenant, C5_TheExampleServesByTheCommandsOfItsHeaderAndAnAgentEnrolls)
     EXPECT_EQ(stopped.exit_code, 0) << stopped.err;
     EXPECT_NE(stopped.out.find("has stopped"), std::string::npos) << stopped.out;
     EXPECT_EQ(one.types("$LEASEHOLD health --config leasehold.yaml").exit_code, 69);
-    // What was stopped starts again on what is there.
+    // What was stopped starts again on what is there, whoever has its number now.
+    program stranger("/bin/sleep", {"600"});
+    store_file(one / "build/run/leasehold.pid", fmt::format("{} 1\n", stranger.pid()));
+    EXPECT_EQ(one.types("make stop").exit_code, 0);
+    EXPECT_TRUE(stranger.is_running());
+    store_file(one / "build/run/leasehold.pid", fmt::format("{} 1\n", stranger.pid()));
     const auto again = one.types("make migrate && make start");
     EXPECT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_NE(again.out.find("is serving"), std::string::npos) << again.out;
 }
 
 }  // namespace

@@ -73,10 +73,17 @@ void let_time_pass()
 
 void kill_serve()
 {
-    const pid_t pid = load_facts().at("pids").at("serve").get<pid_t>();
-    if (pid <= 1) throw std::runtime_error("the line has no serve");
-    ::kill(pid, SIGKILL);
-    if (!eventually([&] { return ::kill(pid, 0) != 0; })) throw std::runtime_error("serve does not end");
+    const auto facts = load_facts();
+    for (const auto& process : facts.at("processes")) {
+        if (process.at("name") != "serve") continue;
+        const auto pid = process.at("pid").get<pid_t>();
+        const auto is_running = [&] { return started_at(pid) == process.at("started").get<std::string>(); };
+        if (!is_running()) return;  // its number may be another's by now
+        ::kill(pid, SIGKILL);
+        if (!eventually([&] { return !is_running(); })) throw std::runtime_error("serve does not end");
+        return;
+    }
+    throw std::runtime_error("the line has no serve");
 }
 
 void start_serve()
