@@ -59,11 +59,21 @@ class Folder:
         try:
             os.mkdir(self.path, self.mode)
             os.chmod(self.path, self.mode)
+            self._spread()
             write_file(self._owner_file, self.facts_folder + "\n")
         except FileExistsError:
             self.check()
         make_folder(self.sockets, self.mode)
         self.account.own(self.sockets)
+
+    def _spread(self) -> None:
+        """Parts begin in block groups of their own, as on a machine that does not wipe a stack every minute.
+
+        For some minutes ext4 passes over every deleted inode, one by one, whenever it makes a file beside them: CREATE
+        DATABASE, three hundred files, took up to three times its CPU after the end of an earlier stack. File systems
+        without the attribute refuse it and need none.
+        """
+        subprocess.run(["chattr", "+T", self.path], stderr=subprocess.DEVNULL, check=False)
 
     def check(self) -> None:
         status = os.lstat(self.path)
