@@ -24,7 +24,7 @@ database::endpoint endpoint_for(const config& values, bool has_control_plane)
 }  // namespace
 
 dependencies::dependencies(const config& values, bool has_router, bool has_control_plane)
-    : values_(values)
+    : vault_(values.vault)
     , has_router_(has_router)
     , has_control_plane_(has_control_plane)
     , registry_(endpoint_for(values, has_control_plane), 1, 4)
@@ -35,12 +35,21 @@ dependencies::~dependencies()
     registry_.join();
 }
 
+std::function<void()> dependencies::prepare_reload(std::shared_ptr<const config> next)
+{
+    const auto at = std::make_shared<database::endpoint>(endpoint_for(*next, has_control_plane_));
+    return [this, next = std::move(next), at] {
+        vault_ = next->vault;
+        registry_.use(std::move(*at));
+    };
+}
+
 task<std::vector<readiness_check>> dependencies::look()
 {
     std::vector<readiness_check> all;
     auto registry = co_await look_at_registry();
     all.push_back(std::move(registry));
-    if (!values_.vault.enabled) co_return all;
+    if (!vault_.enabled) co_return all;
     auto broker = co_await look_at_broker();
     all.push_back(std::move(broker));
     co_return all;
@@ -74,7 +83,7 @@ task<readiness_check> dependencies::look_at_registry()
 
 task<readiness_check> dependencies::look_at_broker() const
 {
-    auto broker = vault_client::create_vault_broker(vault_client::settings_of(values_.vault));
+    auto broker = vault_client::create_vault_broker(vault_client::settings_of(vault_));
     const auto report = co_await broker->health();
     const bool serves =
         report.state == vault_client::node_state::active || report.state == vault_client::node_state::standby;

@@ -6,6 +6,8 @@
 #include <leasehold/base/task.hpp>
 #include <leasehold/database/pool.hpp>
 
+#include <functional>
+#include <memory>
 #include <vector>
 
 namespace leasehold::cli {
@@ -22,12 +24,14 @@ public:
     dependencies& operator=(const dependencies&) = delete;
 
     task<std::vector<readiness_check>> look();
+    // Reads the login's file. The answer, called where look() is, asks those that `next` names.
+    [[nodiscard]] std::function<void()> prepare_reload(std::shared_ptr<const config> next);
 
 private:
     task<readiness_check> look_at_registry();
     task<readiness_check> look_at_broker() const;
 
-    const config& values_;
+    vault_config vault_;
     bool has_router_;
     bool has_control_plane_;
     database::pool registry_;

@@ -16,6 +16,12 @@ namespace {
 constexpr std::chrono::seconds verdict_life(2);
 constexpr auto metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
+secret<std::string> load_token(const metrics_config& from)
+{
+    if (from.token_file.empty()) return {};
+    return load_secret_line(from.token_file);
+}
+
 }  // namespace
 
 // Its routes are open to all; nobody is asked who he is, and nothing is decided.
@@ -35,9 +41,9 @@ public:
 
 probes::probes(const metrics_config& values, looker look)
     : look_(std::move(look))
+    , token_(load_token(values))
     , nobody_(std::make_unique<nobody>())
 {
-    if (!values.token_file.empty()) token_ = load_secret_line(values.token_file);
     routes_ = std::make_unique<http::routes>(*nobody_, *nobody_);
     mount();
     http::server_settings settings;
@@ -123,6 +129,17 @@ task<http::reply> probes::readiness(const http::context& ctx)
         }
     }
     co_return http::json_reply(is_ready ? 200 : 503, body.dump() + "\n");
+}
+
+std::function<void()> probes::prepare_reload(const metrics_config& next, std::function<void()> also)
+{
+    const auto token = std::make_shared<secret<std::string>>(load_token(next));
+    return [this, token, also = std::move(also)] {
+        call_on(lane_.context(), [&] {
+            token_ = std::move(*token);
+            also();
+        });
+    };
 }
 
 void probes::set_serving()

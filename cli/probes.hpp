@@ -29,6 +29,9 @@ public:
     probes(const probes&) = delete;
     probes& operator=(const probes&) = delete;
 
+    // Reads the token file. The answer takes the token, and does `also` on the lane that asks `look`.
+    [[nodiscard]] std::function<void()>
+    prepare_reload(const metrics_config& next, std::function<void()> also);
     // The process serves from now on; before that and after set_draining() it is not ready.
     void set_serving();
     void set_draining();

@@ -6,6 +6,7 @@
 #include "serving.hpp"
 #include "stop_signals.hpp"
 
+#include <leasehold/base/clock.hpp>
 #include <leasehold/base/log.hpp>
 #include <leasehold/base/metrics.hpp>
 #include <leasehold/base/secret.hpp>
@@ -13,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace leasehold::cli {
 namespace {
@@ -46,54 +46,26 @@ allowed_tenancy(const config& values, serve_role role, bool development, const l
     return tenancy(multi_tenant{require_license(values, development, known)});
 }
 
-// Keys that a running process takes over. Of the others marked so in the reference, the router's wait for a
-// restart; certificates, the license and files that are read at each use need no new value.
-bool is_taken(std::string_view key)
-{
-    constexpr std::array taken{
-        "log.",
-        "multitenancy.reserved_slugs",
-        "multitenancy.delete_grace",
-        "agents.token.",
-        "agents.heartbeat.",
-        "agents.max_offline",
-        "limits.tenant.max_hosts",
-        "limits.tenant.max_keys",
-        "limits.tenant.max_tokens"};
-    return std::any_of(taken.begin(), taken.end(), [&](std::string_view one) {
-        return key.rfind(one, 0) == 0;
-    });
-}
-
-// SIGHUP. `running`: the values in use. What needs a restart is named.
-void reload(const invocation& how, std::vector<config_value>& running, serving& parts)
+// SIGHUP. One line says what was taken and what waits for a restart, or why nothing was.
+void reload(const invocation& how, serving& parts)
 {
     const auto failed_gauge =
         process_metrics().make_gauge("leasehold_config_reload_failed", "1 while the last reload was refused");
+    control_plane::reload_report report;
+    report.at = real_clock().wall();
     try {
-        auto fresh = load_local_config(how);
-        refuse(check_files(fresh.values));
-        parts.reload(fresh.values);
-        configure_log(fresh.values.log);
-        std::string applied = "certificates, license";
-        std::string restart_needed;
-        auto now = running.begin();
-        for (const auto& one : effective_values(fresh)) {
-            auto& in_use = *now++;
-            if (in_use.value == one.value) continue;
-            if (is_taken(one.key)) {
-                applied += ", " + one.key;
-                in_use = one;
-            } else {
-                restart_needed += (restart_needed.empty() ? "" : ", ") + one.key;
-            }
-        }
-        failed_gauge.set(0);
-        log::info("config.reloaded", {{"applied", applied}, {"restart_needed", restart_needed}});
+        report.changes = parts.reload(load_local_config(how).values);
+        log::info(
+            "config.reloaded",
+            {{"applied", fmt::to_string(fmt::join(report.changes.applied, ", "))},
+             {"restart_needed", fmt::to_string(fmt::join(report.changes.restart_needed, ", "))}}
+        );
     } catch (const std::exception& failed) {
-        failed_gauge.set(1);
+        report.refused = failed.what();
         log::write(log_level::error, "config.reload_failed", {{"error", failed.what()}});
     }
+    failed_gauge.set(report.refused.empty() ? 0 : 1);
+    parts.note_reload(std::move(report));
 }
 
 int serve(const invocation& how, const std::string& role_text)
@@ -115,7 +87,7 @@ int serve(const invocation& how, const std::string& role_text)
         role == serve_role::router ? load_installation_as_router(values) : load_installation(values);
     auto allowed = allowed_tenancy(values, role, how.development, facts.license);
     refuse(problems);
-    const auto keys = load_hmac_keys(values, facts.is_new && role != serve_role::router);
+    auto keys = load_hmac_keys(values, facts.is_new && role != serve_role::router);
     if (!secrets_are_locked()) log::warn("secrets.not_locked", {{"fix", "raise LimitMEMLOCK (ulimit -l)"}});
 
     process_metrics()
@@ -123,16 +95,15 @@ int serve(const invocation& how, const std::string& role_text)
             "leasehold_build_info", "1, with the version that runs.", {{"version", LEASEHOLD_VERSION}}
         )
         .set(1);
-    serving parts(values, keys, role, std::move(allowed), how.development);
+    serving parts(values, std::move(keys), role, std::move(allowed), how.development);
     log::info(
         "serve.started",
         {{"version", LEASEHOLD_VERSION},
          {"role", role_text},
          {"mode", values.multitenancy.enabled ? "multi-tenant" : "single-tenant"}}
     );
-    auto running = effective_values(loaded);
     int got = signals.next();
-    for (; got == SIGHUP; got = signals.next()) reload(how, running, parts);
+    for (; got == SIGHUP; got = signals.next()) reload(how, parts);
     log::info("serve.stopping", {{"signal", got}});
     signals.let_through();
     parts.drain();

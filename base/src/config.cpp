@@ -231,6 +231,31 @@ loaded_config load_config(const config_sources& from)
     return reading.take();
 }
 
+std::vector<config_problem> check_together(const config& values, bool is_development)
+{
+    std::vector<config_problem> found;
+    const auto is_readable = [](std::string_view) { return true; };
+    cross_check(values, is_development, is_readable, [&](std::string_view key, std::string text) {
+        found.push_back({std::string(key), 0, std::move(text)});
+    });
+    return found;
+}
+
+config_changes take_reloadable(config& running, const config& fresh)
+{
+    config_changes found;
+    for (const auto& row : config_keys()) {
+        if (row.get(running) == row.get(fresh)) continue;
+        if (row.is_reloadable) {
+            row.copy(running, fresh);
+            found.applied.push_back(row.name);
+        } else {
+            found.restart_needed.push_back(row.name);
+        }
+    }
+    return found;
+}
+
 std::vector<config_value> effective_values(const loaded_config& loaded)
 {
     std::vector<config_value> values;

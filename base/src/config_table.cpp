@@ -135,6 +135,7 @@ key_row<Owner> make_row(std::string_view name, At at, std::string_view comment, 
         return {};
     };
     row.get = [at](const Owner& owner) { return to_yaml(at(owner)); };
+    row.copy = [at](Owner& to, const Owner& from) { at(to) = at(from); };
     return row;
 }
 

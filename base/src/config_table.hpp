@@ -21,6 +21,7 @@ struct key_row
     std::string comment;
     std::function<complaint(Owner&, const yaml_node&)> set;
     std::function<std::string(const Owner&)> get;  // as YAML
+    std::function<void(Owner& to, const Owner& from)> copy;
 };
 
 // Every key, in the order of the reference file.

@@ -73,6 +73,13 @@ secret<std::string> hmac_keys::make_file_content()
     return secret<std::string>::take(std::move(text));
 }
 
+hmac_keys hmac_keys::clone() const
+{
+    hmac_keys copy;
+    for (const auto& key : keys_) copy.keys_.push_back(key.clone());
+    return copy;
+}
+
 std::string hmac_keys::stored_form(std::string_view secret_part) const
 {
     return form_under(keys_.front(), secret_part);
@@ -109,6 +116,13 @@ std::vector<std::string> hmac_keys::fingerprints() const
 secret<std::string> hmac_keys::subkey(std::string_view label) const
 {
     return crypto::hkdf_sha256(keys_.front().reveal(), label);
+}
+
+std::vector<secret<std::string>> hmac_keys::subkeys(std::string_view label) const
+{
+    std::vector<secret<std::string>> all;
+    for (const auto& key : keys_) all.push_back(crypto::hkdf_sha256(key.reveal(), label));
+    return all;
 }
 
 }  // namespace leasehold

@@ -87,7 +87,7 @@ struct control_plane::impl
 {
     impl(const config& all, const hmac_keys& keys, control_plane_settings how)
         : values(all)
-        , secrets(keys)
+        , secrets(keys.clone())
         , settings(std::move(how))
         , main_lane("control-plane")
         , pool(
@@ -96,7 +96,7 @@ struct control_plane::impl
               all.registry.pool.queue
           )
         , workers("operations", all.control_plane.operations.workers + 4, 256)
-        , data(settings.router, settings.router_ca_file, keys, workers)
+        , data(settings.router, settings.router_ca_file, secrets, workers)
         , license(installation, values, settings.development, *settings.clock)
         , chain(migrations::tenant_chain_of(all.migrations))
     {
@@ -119,8 +119,9 @@ struct control_plane::impl
             },
             settings.version,
             std::string(keys.subkey("cursor").reveal()),
-            all.multitenancy.enabled});
-        authenticator.emplace(key_store, keys);
+            all.multitenancy.enabled,
+            std::nullopt});
+        authenticator.emplace(key_store, secrets);
         http::routes_settings route_settings;
         route_settings.body_limit = static_cast<std::size_t>(all.limits.request.body);
         route_settings.patience = all.limits.request.timeout;
@@ -135,18 +136,20 @@ struct control_plane::impl
     {
         fleet_side(impl& of)
             : broker(vault_client::create_identified_broker(
-                  of.main_lane.context(), of.values.vault, of.values.vault.auth.provisioner, "provisioner")),
-              access(*broker),
-              with{of.tenants, of.server_store, of.installation, *broker, access, of.workers, of.chain, process_name(),
-                   of.values.limits.tenant.max_connections + 16},
-              runner(of.main_lane.context(), of.operation_store, with.owner, runner_settings_of(of.values)),
-              sweeper(of.main_lane.context(), with)
+                  of.main_lane.context(), of.values.vault, of.values.vault.auth.provisioner, "provisioner"
+              ))
+            , access(*broker)
+            , with{of.tenants, of.server_store, of.installation, *broker, access, of.workers, of.chain, process_name(), connection_limit_of(of.values)}
+            , runner(of.main_lane.context(), of.operation_store, with.owner, runner_settings_of(of.values))
+            , sweeper(of.main_lane.context(), with)
         {
             runner.add(std::make_unique<operations::provision>(with));
             runner.add(std::make_unique<operations::suspend>(with));
             runner.add(std::make_unique<operations::resume>(with));
             runner.add(std::make_unique<operations::remove_tenant>(with));
         }
+        // A tenant's own, and what its migrations and a check take beside them.
+        static int connection_limit_of(const config& from) { return from.limits.tenant.max_connections + 16; }
         static operations::runner_settings runner_settings_of(const config& from)
         {
             operations::runner_settings how;
@@ -209,6 +212,37 @@ struct control_plane::impl
         }
     }
 
+    // Workers look by themselves; the notification only spares the wait.
+    void listen_for_operations(database::endpoint at)
+    {
+        wake_up.reset();  // one at a time
+        wake_up = std::make_unique<database::listener>(
+            std::move(at),
+            "registry_operation",
+            [this](std::string_view) { asio::post(main_lane.context(), [this] { fleet->runner.wake(); }); }
+        );
+    }
+
+    // On the lane.
+    void take(const config& next, const hmac_keys& keys)
+    {
+        take_reloadable(values, next);
+        secrets = keys.clone();
+        with->cursor_key = std::string(secrets.subkey("cursor").reveal());
+        if (fleet) {
+            fleet->broker->reload(values.vault, values.vault.auth.provisioner);
+            fleet->with.connection_limit = fleet_side::connection_limit_of(values);
+        }
+        license_timer.cancel();  // looks at once
+    }
+
+    task<void> check_keys(std::vector<std::string> fingerprints)
+    {
+        co_await installation.check_hmac_fingerprints(
+            registry::principal::system("reload"), std::move(fingerprints)
+        );
+    }
+
     task<void> stop(std::chrono::milliseconds patience)
     {
         stopping = true;
@@ -221,8 +255,8 @@ struct control_plane::impl
         }
     }
 
-    config values;  // reload() changes some of it, on the lane
-    const hmac_keys& secrets;
+    config values;  // a reload changes these two, on the lane
+    hmac_keys secrets;
     control_plane_settings settings;
     lane main_lane;
     asio::steady_timer license_timer{main_lane.context()};
@@ -273,13 +307,8 @@ void control_plane::start()
     auto& own = *impl_;
     own.listener->start();
     if (own.fleet) {
-        // Workers look by themselves; the notification only spares the wait.
-        own.wake_up = std::make_unique<database::listener>(
-            registry::endpoint_of(own.values.registry, own.values.registry.control_plane),
-            "registry_operation",
-            [&own](std::string_view) {
-                asio::post(own.main_lane.context(), [&own] { own.fleet->runner.wake(); });
-            }
+        own.listen_for_operations(
+            registry::endpoint_of(own.values.registry, own.values.registry.control_plane)
         );
         asio::post(own.main_lane.context(), [&own] {
             own.fleet->runner.start();
@@ -315,16 +344,26 @@ bool control_plane::is_ready() const noexcept
     return impl_->ready;
 }
 
-void control_plane::reload(const config& fresh)
+std::function<void()>
+control_plane::prepare_reload(std::shared_ptr<const config> next, std::shared_ptr<const hmac_keys> fresh_keys)
 {
-    impl_->listener->reload_tls();
-    asio::post(impl_->main_lane.context(), [&own = *impl_, fresh] {
-        own.values.multitenancy.reserved_slugs = fresh.multitenancy.reserved_slugs;
-        own.values.multitenancy.delete_grace = fresh.multitenancy.delete_grace;
-        own.values.agents.token = fresh.agents.token;
-        own.values.limits.tenant = fresh.limits.tenant;
-        own.license_timer.cancel();
-    });
+    auto& own = *impl_;
+    auto take_tls = own.listener->load_tls(next->control_plane.tls);
+    const auto at = std::make_shared<database::endpoint>(
+        registry::endpoint_of(next->registry, next->registry.control_plane)
+    );
+    if (fresh_keys->fingerprints() != own.secrets.fingerprints())
+        run_on(own.main_lane.context(), own.check_keys(fresh_keys->fingerprints()));
+    return [&own, next, fresh_keys, at, take_tls = std::move(take_tls)] {
+        take_tls();
+        call_on(own.main_lane.context(), [&] { own.take(*next, *fresh_keys); });
+        if (own.pool.use(at->clone()) && own.fleet) own.listen_for_operations(std::move(*at));
+    };
+}
+
+void control_plane::note_reload(reload_report what)
+{
+    call_on(impl_->main_lane.context(), [&] { impl_->with->last_reload = std::move(what); });
 }
 
 }  // namespace leasehold::control_plane

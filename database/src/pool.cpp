@@ -45,7 +45,10 @@ using job = std::function<void(session&)>;
 
 struct pool::impl
 {
-    explicit impl(std::size_t most) : queue_limit(most) {}
+    impl(endpoint to, std::size_t most)
+        : queue_limit(most)
+        , where(std::make_shared<const endpoint>(std::move(to)))
+    {}
 
     void add(job one)
     {
@@ -57,16 +60,19 @@ struct pool::impl
     }
 
     // Until stopping and nothing is left: work whose slot was taken is done.
-    void run_worker(reopening_session own)
+    void run_worker()
     {
-        while (auto next = wait_for_job()) {
+        reopening_session own;
+        std::shared_ptr<const endpoint> to;
+        while (auto next = wait_for_job(to)) {
             queue_depth().add(-1);
+            own.use(to);
             next(own);
         }
     }
 
     // Empty at the end.
-    job wait_for_job()
+    job wait_for_job(std::shared_ptr<const endpoint>& to)
     {
         std::unique_lock hold(guard);
         wake.wait(hold, [&] { return !jobs.empty() || (stopping && slots_taken == 0); });
@@ -74,6 +80,7 @@ struct pool::impl
         auto next = std::move(jobs.front());
         jobs.pop_front();
         --slots_taken;
+        to = where;
         if (stopping) wake.notify_all();  // that may have been the last
         return next;
     }
@@ -84,16 +91,17 @@ struct pool::impl
     std::deque<job> jobs;
     std::size_t slots_taken = 0;  // jobs that wait, or are about to be added
     bool stopping = false;
+    std::shared_ptr<const endpoint> where;
     std::vector<std::thread> workers;
 };
 
 pool::pool(endpoint where, int threads, int queue)
-    : impl_(std::make_unique<impl>(static_cast<std::size_t>(queue)))
+    : impl_(std::make_unique<impl>(std::move(where), static_cast<std::size_t>(queue)))
 {
     for (int i = 0; i < threads; ++i) {
-        impl_->workers.emplace_back([state = impl_.get(), own = reopening_session(where.clone())]() mutable {
+        impl_->workers.emplace_back([state = impl_.get()] {
             pthread_setname_np(pthread_self(), "database");
-            state->run_worker(std::move(own));
+            state->run_worker();
         });
     }
 }
@@ -113,6 +121,15 @@ void pool::join()
     for (auto& worker : impl_->workers) {
         if (worker.joinable()) worker.join();
     }
+}
+
+bool pool::use(endpoint where)
+{
+    auto fresh = std::make_shared<const endpoint>(std::move(where));
+    const std::lock_guard hold(impl_->guard);
+    if (fresh->is_same(*impl_->where)) return false;
+    impl_->where = std::move(fresh);
+    return true;
 }
 
 std::size_t pool::queued() const noexcept

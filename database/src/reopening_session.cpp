@@ -32,7 +32,7 @@ session& reopening_session::open()
 {
     if (is_lost()) {
         inner_.reset();
-        inner_ = connect_as_service(where_);
+        inner_ = connect_as_service(*where_);
     }
     return *inner_;
 }

@@ -11,7 +11,13 @@ namespace leasehold::database {
 class reopening_session final : public session
 {
 public:
-    explicit reopening_session(endpoint where) : where_(std::move(where)) {}
+    // The connection there is is closed if it leads elsewhere.
+    void use(const std::shared_ptr<const endpoint>& where)
+    {
+        if (where == where_) return;
+        where_ = where;
+        inner_.reset();
+    }
 
     void in_transaction(const std::function<void(transaction&)>& work) override;
     void run_plain(std::string_view sql) override { open().run_plain(sql); }
@@ -29,7 +35,7 @@ public:
 private:
     session& open();
 
-    endpoint where_;
+    std::shared_ptr<const endpoint> where_;
     std::unique_ptr<session> inner_;
 };
 

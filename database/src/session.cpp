@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 #include <utility>
 
 namespace leasehold::database {
@@ -24,6 +25,26 @@ endpoint endpoint::clone() const
     copy.lock_timeout = lock_timeout;
     copy.any_server = any_server;
     return copy;
+}
+
+bool endpoint::is_same(const endpoint& other) const
+{
+    const auto plain = [](const endpoint& of) {
+        return std::tie(
+            of.hosts,
+            of.database,
+            of.user,
+            of.sslmode,
+            of.ca_file,
+            of.application_name,
+            of.search_path,
+            of.connect_timeout,
+            of.statement_timeout,
+            of.lock_timeout,
+            of.any_server
+        );
+    };
+    return plain(*this) == plain(other) && equal_in_constant_time(password.reveal(), other.password.reveal());
 }
 
 param::param(wall_time value)

@@ -131,6 +131,7 @@ public:
     {
         return layer_.next_layer().rate_policy().taken();
     }
+    [[nodiscard]] bool is_tls() const noexcept override { return true; }
     [[nodiscard]] std::string server_name() override
     {
         const char* name = SSL_get_servername(layer_.native_handle(), TLSEXT_NAMETYPE_host_name);

@@ -38,6 +38,7 @@ public:
     virtual void close() noexcept = 0;
     // Bytes that the kernel has taken on the socket itself, so TLS records included.
     [[nodiscard]] virtual std::uint64_t bytes_taken() const noexcept = 0;
+    [[nodiscard]] virtual bool is_tls() const noexcept { return false; }
     // SNI that the peer has sent; empty: none, or no TLS.
     [[nodiscard]] virtual std::string server_name() { return {}; }
     // True where an idle connection has something to read: its end, or bytes that answer nothing.

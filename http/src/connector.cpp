@@ -1,5 +1,7 @@
 #include "connector.hpp"
 
+#include <leasehold/http/tls.hpp>
+
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -80,6 +82,15 @@ std::shared_ptr<ssl::context> make_client_context(const std::string& ca_file)
         );
     }
     return made;
+}
+
+void check_ca(const path& file)
+{
+    try {
+        if (!file.empty()) static_cast<void>(make_client_context(file.string()));
+    } catch (const exchange_error& why) {
+        throw error(error_kind::invalid, "tls_files_unusable", why.detail());
+    }
 }
 
 task<std::unique_ptr<byte_stream>>

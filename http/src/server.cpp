@@ -139,11 +139,12 @@ std::size_t server::sessions() const noexcept
     return impl_->host->live.size();
 }
 
-void server::reload_tls()
+std::function<void()> server::load_tls(const tls_files& from)
 {
-    if (!impl_->host->settings.tls.is_set()) return;
-    auto made = make_server_context(impl_->host->settings.tls);
-    asio::post(impl_->where, [host = impl_->host, made = std::move(made)] { host->context = made; });
+    auto made = from.is_set() ? make_server_context(from) : nullptr;
+    return [self = impl_, made = std::move(made)] {
+        asio::post(self->where, [host = self->host, made] { host->context = made; });
+    };
 }
 
 task<void> server::drain(std::chrono::milliseconds patience)

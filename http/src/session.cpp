@@ -169,7 +169,7 @@ private:
         }
         auto what = reader_.take_head();
         what.peer = peer_;
-        what.is_tls = host_.context != nullptr;
+        what.is_tls = over_.is_tls();
         what.server_name = server_name_;
         if (!is_target(what.target) || names_two_hosts(what.fields)) {
             co_await refuse(what, read_end::malformed, state);
@@ -284,7 +284,7 @@ private:
         incoming made;
         made.verb = method::other;
         made.peer = peer_;
-        made.is_tls = host_.context != nullptr;
+        made.is_tls = over_.is_tls();
         return made;
     }
 

@@ -47,6 +47,10 @@ constexpr query lasting_owners{"keys_lasting_owners", R"(
 
 constexpr query stamp_key{"keys_used", "select public.registry_keys_used(array[$1::uuid])"};
 
+constexpr query rewrite_key{
+    "key_rewrite",
+    "update public.registry_api_key set secret_hmac = $3 where id = $1::uuid and secret_hmac = $2"};
+
 constexpr query bootstrap_done{
     "bootstrap_done", "select 1 from public.registry_setting where key = 'bootstrap'"};
 constexpr query mark_bootstrap{"bootstrap_mark", R"(
@@ -183,6 +187,14 @@ task<void> keys::revoke(principal who, key_id id, std::optional<tenant_id> tenan
 task<void> keys::stamp_used(key_id id)
 {
     co_await pool_.run([&](transaction& tx) { tx.get_one(stamp_key, id); });
+}
+
+task<void> keys::rewrite(principal who, key_id id, std::string before, std::string now)
+{
+    co_await pool_.run([&](transaction& tx) {
+        if (tx.change(rewrite_key, id, before, now) == 0) return;  // another request was first
+        append_audit(tx, who, "key.rewrite", std::nullopt, id.to_string(), nlohmann::json::object());
+    });
 }
 
 task<bool> keys::bootstrap_owner(principal who, new_key what, std::function<void()> before_commit)

@@ -1,6 +1,7 @@
 #include "directory/feed.hpp"
 #include "front/acceptor.hpp"
 #include "front/front_lane.hpp"
+#include "front/tenant_limits.hpp"
 #include "gateway/platform_gateway.hpp"
 #include "lane_metrics.hpp"
 #include "license_watch.hpp"
@@ -69,6 +70,11 @@ vault_client::lease_settings lease_settings_of(const router_config& from)
     return settings;
 }
 
+std::shared_ptr<const listener_tls> load_tls(const tls_files& from)
+{
+    return from.is_set() ? listener_tls::load(from) : nullptr;
+}
+
 std::string file_text(const path& file)
 {
     try {
@@ -76,6 +82,13 @@ std::string file_text(const path& file)
     } catch (const error&) {
         return {};  // none there: the registry's row may have one
     }
+}
+
+// Who logs in at servers in collapsed mode.
+std::shared_ptr<server_identity> identity_of(const database::endpoint& registry)
+{
+    auto password = std::make_shared<const secret<std::string>>(registry.password.clone());
+    return std::make_shared<server_identity>(registry.user, std::move(password));
 }
 
 // Counts answers of other lanes and wakes a coroutine when the last has come.
@@ -116,8 +129,9 @@ struct router::impl final : feed_consumer
     impl(tenancy is, const config& with, const hmac_keys& keys_of, router_settings chosen)
         : how(std::move(is))
         , values(with)
-        , keys(keys_of)
+        , keys(std::make_shared<const hmac_keys>(keys_of.clone()))
         , settings(std::move(chosen))
+        , license_file(values.license.file)
         , registry_pool(registry_endpoint(values.registry), registry_threads, registry_queue)
         , routes(registry_pool)
         , keeper(make_keeper(how, values))
@@ -125,9 +139,10 @@ struct router::impl final : feed_consumer
     {}
 
     tenancy how;
-    const config& values;
-    const hmac_keys& keys;
+    config values;  // a reload changes these two, on the thread that owns the router
+    std::shared_ptr<const hmac_keys> keys;
     router_settings settings;
+    path license_file;  // the feed lane's
     router_id id = router_id::random();
 
     database::pool registry_pool;
@@ -168,6 +183,12 @@ struct router::impl final : feed_consumer
     void open_listeners();
     void drain();
     void register_again();
+    [[nodiscard]] std::uint32_t sessions_of_each_lane() const;
+    [[nodiscard]] std::shared_ptr<const front_settings>
+    front_settings_with(std::shared_ptr<const listener_tls> tls) const;
+    void listen_for_changes(database::endpoint at);
+    void check_keys(const hmac_keys& fresh);
+    void take(const config& next, std::shared_ptr<const listener_tls> tls, database::endpoint at);
 
     task<void> publish(directory_ptr now) override;
     task<void> perform(acts what) override;
@@ -232,28 +253,33 @@ void router::impl::make_lanes(const registry::router_registration& as)
     relay::lane_settings of_each;
     of_each.router_number = as.number;
     of_each.router_name = id.to_string();
-    const auto lanes = relay_lanes_of(values.router);
-    of_each.max_sessions = static_cast<std::uint32_t>(std::max(1, values.router.clients.max / lanes));
-    relays = std::make_unique<relay::lane_set>(static_cast<std::uint8_t>(lanes), of_each, logins, logins);
+    of_each.max_sessions = sessions_of_each_lane();
+    relays = std::make_unique<relay::lane_set>(
+        static_cast<std::uint8_t>(relay_lanes_of(values.router)), of_each, logins, logins
+    );
     world = std::unique_ptr<front_world>(new front_world{
-        values,
-        keys,
-        *settings.clock,
-        facts,
-        *relays,
-        *settings.into,
-        id.to_string(),
-        keys.subkey("mock"),
-        {},
-        {},
-        {}});
+        *settings.clock, facts, *relays, *settings.into, id.to_string(), {}, {}, {}});
     world->key_used = [this](const key_id& key) { changes->key_used(key); };
     world->audit = [this](const registry::router_event& what) { audit(what); };
-    const auto tls = values.router.tls.is_set() ? listener_tls::load(values.router.tls) : nullptr;
+    const auto with = front_settings_with(load_tls(values.router.tls));
     for (int i = 0; i < front_lanes_of(values.router); ++i) {
-        fronts.push_back(std::make_unique<front_lane>(*world, static_cast<std::size_t>(i), tls));
+        fronts.push_back(std::make_unique<front_lane>(*world, static_cast<std::size_t>(i), with));
     }
     ports = std::make_unique<platform_gateway>(*fronts.front(), routes, id);
+}
+
+// Of all lanes together `clients.max`; a tenant is on one of them.
+std::uint32_t router::impl::sessions_of_each_lane() const
+{
+    return static_cast<std::uint32_t>(std::max(1, values.router.clients.max / relay_lanes_of(values.router)));
+}
+
+std::shared_ptr<const front_settings>
+router::impl::front_settings_with(std::shared_ptr<const listener_tls> tls) const
+{
+    return std::make_shared<const front_settings>(
+        std::make_shared<const config>(values), keys, std::move(tls)
+    );
 }
 
 void router::impl::make_leases()
@@ -266,9 +292,7 @@ void router::impl::make_leases()
         parts.roster = roster.get();
         parts.known = known_leases.get();
     } else {
-        const auto password =
-            std::make_shared<const secret<std::string>>(registry_endpoint(values.registry).password.clone());
-        parts.own = std::make_shared<server_identity>(values.registry.router.user, password);
+        parts.own = identity_of(registry_endpoint(values.registry));
     }
     logins.attach(std::move(parts));
     auto reports = report();
@@ -314,9 +338,16 @@ void router::impl::make_feed(const installation_id& installation)
     changes->on_forgotten = [this] { register_again(); };
     auto life = changes->run();
     spawn(feed_lane->context(), "router.feed", std::move(life));
-    notifications = std::make_unique<database::listener>(
-        registry_endpoint(values.registry), "registry_change", [this](std::string_view) { changes->wake(); }
-    );
+    listen_for_changes(registry_endpoint(values.registry));
+}
+
+void router::impl::listen_for_changes(database::endpoint at)
+{
+    notifications.reset();  // one at a time
+    notifications =
+        std::make_unique<database::listener>(std::move(at), "registry_change", [this](std::string_view) {
+            changes->wake();
+        });
 }
 
 void router::impl::open_listeners()
@@ -383,7 +414,7 @@ task<void> router::impl::look_at_license()
 {
     if (!has_broker()) co_return;
     const auto installed = co_await routes.license();
-    license->look(installed.document.value_or(""), file_text(values.license.file));
+    license->look(installed.document.value_or(""), file_text(license_file));
 }
 
 void router::impl::audit(const registry::router_event& what)
@@ -392,6 +423,57 @@ void router::impl::audit(const registry::router_event& what)
         auto work = routes.audit(id, what);
         spawn(feed_lane->context(), "router.audit", std::move(work));
     });
+}
+
+// Two processes with keys that share none would not know each other's tickets and credentials.
+void router::impl::check_keys(const hmac_keys& fresh)
+{
+    const auto ours = fresh.fingerprints();
+    if (ours == keys->fingerprints()) return;
+    const auto known = run_on(feed_lane->context(), routes.settings());
+    const auto found = known.find("hmac_fingerprints");
+    if (found == known.end()) return;  // no control plane has ever started
+    const bool is_shared = std::any_of(ours.begin(), ours.end(), [&](const std::string& one) {
+        return std::find(found->second.begin(), found->second.end(), one) != found->second.end();
+    });
+    if (is_shared) return;
+    throw error(
+        error_kind::conflict,
+        "hmac_key_mismatch",
+        "security.hmac_key_file is not the key this installation was started with"
+    );
+}
+
+// What the front lanes have first is what sessions bring to the relay lanes from then on; the order to the
+// relay lanes comes after the last session that brought something older.
+void router::impl::take(const config& next, std::shared_ptr<const listener_tls> tls, database::endpoint at)
+{
+    take_reloadable(values, next);
+    const auto fresh = front_settings_with(std::move(tls));
+    for (const auto& one : fronts) one->use(fresh);
+    directory_ptr now;
+    call_on(home(), [&] {
+        now = fronts.front()->current();
+        if (broker) broker->reload(values.vault, values.vault.auth.router);
+    });
+    const auto limits = [now, with = fresh->values](const tenant_id& tenant) {
+        std::optional<relay::pool_limits> found;
+        const auto* row = now ? now->find_tenant(tenant) : nullptr;
+        if (row != nullptr) found = limits_of(*row, *with);
+        return found;
+    };
+    relays->relimit(limits, sessions_of_each_lane());
+    call_on(feed_lane->context(), [&] {
+        license_file = values.license.file;
+        auto look = look_at_license();
+        spawn(feed_lane->context(), "router.license", std::move(look));
+    });
+    if (!registry_pool.use(at.clone())) return;
+    if (!has_broker()) {
+        const auto who = identity_of(at);
+        call_on(home(), [&] { logins.use_own(who); });
+    }
+    listen_for_changes(std::move(at));
 }
 
 task<void> router::impl::end_roster()
@@ -503,11 +585,17 @@ const router_id& router::id() const noexcept
     return impl_->id;
 }
 
-void router::reload_tls()
+std::function<void()>
+router::prepare_reload(std::shared_ptr<const config> next, std::shared_ptr<const hmac_keys> fresh_keys)
 {
-    if (!impl_->values.router.tls.is_set()) return;
-    const auto fresh = listener_tls::load(impl_->values.router.tls);
-    for (const auto& one : impl_->fronts) one->use_tls(fresh);
+    auto& own = *impl_;
+    auto tls = load_tls(next->router.tls);
+    auto at = std::make_shared<database::endpoint>(registry_endpoint(next->registry));
+    own.check_keys(*fresh_keys);
+    return [&own, next, fresh_keys, tls, at] {
+        own.keys = fresh_keys;
+        own.take(*next, tls, std::move(*at));
+    };
 }
 
 agents::gateway_ports& router::gateway()

@@ -107,6 +107,12 @@ task<answer> exchange::send(call what)
     co_return result;
 }
 
+void exchange::use_ca_file(const std::string& file)
+{
+    settings_.ca_file = file;
+    nodes_.forget_ca();
+}
+
 task<health_report> exchange::health()
 {
     auto report = co_await nodes_.probe_all();

@@ -44,6 +44,7 @@ public:
     exchange(broker_settings settings, const clock_source& clock, metrics& into);
 
     void use_token(std::shared_ptr<const secret<std::string>> token) noexcept { token_ = std::move(token); }
+    void use_ca_file(const std::string& file);
     task<answer> send(call what);
     task<health_report> health();
     [[nodiscard]] const broker_settings& settings() const noexcept { return settings_; }

@@ -61,6 +61,11 @@ public:
     {}
 
     token_keeper& tokens() noexcept override { return tokens_; }
+    void reload(const vault_config& from, const broker_identity_config& login) override
+    {
+        raw_->use_ca_file(from.ca_file.string());
+        who_->use_files(login);
+    }
     task<void> stop() override { co_await tokens_.stop(); }
 
     void use_token(std::shared_ptr<const secret<std::string>> token) override

@@ -18,6 +18,11 @@ public:
 
     const std::string& name() const noexcept override { return name_; }
     bool owns_token() const noexcept override { return true; }
+    void use_files(const broker_identity_config& from) override
+    {
+        role_id_file_ = from.role_id_file;
+        secret_id_file_ = from.secret_id_file;
+    }
 
     task<token_grant> login(broker& at) override
     {
@@ -46,6 +51,7 @@ public:
 
     const std::string& name() const noexcept override { return name_; }
     bool owns_token() const noexcept override { return false; }
+    void use_files(const broker_identity_config& from) override { token_file_ = from.token_file; }
 
     task<token_grant> login(broker& at) override
     {

@@ -151,11 +151,17 @@ std::filesystem::file_time_type nodes::ca_stamp() const noexcept
     return std::filesystem::last_write_time(settings_.ca_file, ignored);
 }
 
+void nodes::forget_ca() noexcept
+{
+    ca_seen_.reset();
+    pinned_ = nullptr;
+}
+
 // A CA file that was replaced is used by every connection from now on.
 void nodes::reload_ca()
 {
     const auto now = ca_stamp();
-    if (now == ca_seen_) return;
+    if (ca_seen_ == now) return;
     ca_seen_ = now;
     const auto each = client_settings_of(settings_);
     for (const auto& one : all_) one->client = http::client(one->where, each);

@@ -48,6 +48,9 @@ public:
     [[nodiscard]] node* find(const http::origin& where) noexcept;
     void pin(node& leader) noexcept { pinned_ = &leader; }
 
+    // The CA file is another one, or holds another: every node is reached anew.
+    void forget_ca() noexcept;
+
     // Health of one node; never throws for a state.
     task<health_report> probe(node& one);
     // Of the best node.
@@ -71,7 +74,7 @@ private:
     std::optional<failure> down_as_;
     boot_time next_probe_{};
     int probes_down_ = 0;
-    std::filesystem::file_time_type ca_seen_{};
+    std::optional<std::filesystem::file_time_type> ca_seen_;  // none: to be read
     std::vector<std::pair<std::string_view, metrics::gauge>> up_;
     metrics::gauge skew_;
 };

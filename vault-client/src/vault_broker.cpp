@@ -60,6 +60,8 @@ public:
         exchange_.use_token(std::move(token));
     }
 
+    void use_ca_file(const std::string& file) override { exchange_.use_ca_file(file); }
+
     task<health_report> health() override
     {
         auto report = co_await exchange_.health();

@@ -32,12 +32,20 @@ const fields<router_view> router_fields{
     {"seen_at", &router_view::seen_at},
 };
 
+const fields<reload_view> reload_fields{
+    {"at", &reload_view::at},
+    {"applied", &reload_view::applied},
+    {"restart_needed", &reload_view::restart_needed},
+    {"refused", &reload_view::refused},
+};
+
 const fields<status_view> status_fields{
     {"version", &status_view::version},
     {"mode", &status_view::mode},
     {"license", &status_view::license},
     {"installation", &status_view::installation},
     {"routers", &status_view::routers},
+    {"reload", &status_view::reload},
 };
 
 const fields<license_view> license_fields{
@@ -112,6 +120,14 @@ task<status_view> installation_api::status(const http::context& ctx)
         view.routers.push_back(
             {one.id.to_string(), one.role, one.address, one.version, one.applied_change, one.seen_at}
         );
+    }
+    if (const auto& last = with_.last_reload) {
+        reload_view told;
+        told.at = last->at;
+        told.applied = last->changes.applied;
+        told.restart_needed = last->changes.restart_needed;
+        if (!last->refused.empty()) told.refused = last->refused;
+        view.reload = std::move(told);
     }
     co_return view;
 }

@@ -36,6 +36,14 @@ struct router_view
     wall_time seen_at;
 };
 
+struct reload_view
+{
+    wall_time at;
+    std::vector<std::string> applied;
+    std::vector<std::string> restart_needed;
+    std::optional<std::string> refused;
+};
+
 struct status_view
 {
     std::string version;
@@ -43,6 +51,7 @@ struct status_view
     std::string license;
     std::string installation;
     std::vector<router_view> routers;
+    std::optional<reload_view> reload;  // the last one of the process that answers
 };
 
 struct license_view

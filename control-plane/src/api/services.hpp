@@ -6,6 +6,7 @@
 
 #include <leasehold/base/config.hpp>
 #include <leasehold/base/credential.hpp>
+#include <leasehold/control-plane/control_plane.hpp>
 #include <leasehold/registry/installation.hpp>
 #include <leasehold/registry/keys.hpp>
 #include <leasehold/registry/operations.hpp>
@@ -14,6 +15,7 @@
 #include <leasehold/registry/tokens.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace leasehold::control_plane {
@@ -36,6 +38,7 @@ struct services
     std::string version;
     std::string cursor_key;  // subkey of the cursors' HMAC
     bool multitenant = false;
+    std::optional<reload_report> last_reload;
 
     void refuse_when_collapsed() const;  // conflict multitenancy_disabled
 };

@@ -30,6 +30,11 @@ task<std::shared_ptr<const http::principal>> key_authenticator::authenticate(con
     if (!secrets_.matches(expected, presented->secret_part.reveal())) {
         throw error(error_kind::unauthenticated, "key_invalid", "this is not a valid API key");
     }
+    auto now = secrets_.stored_form(presented->secret_part.reveal());
+    if (now != expected) {  // under the key before: it is not needed for this one any more
+        const auto who = registry::principal::system("authenticate");
+        co_await keys_.rewrite(who, stored->facts.id, expected, std::move(now));
+    }
     const auto& facts = stored->facts;
     if (facts.revoked_at) throw error(error_kind::unauthenticated, "key_revoked", "this API key was revoked");
     if (facts.expires_at && *facts.expires_at <= real_clock().wall()) {

@@ -6,6 +6,7 @@
 #include "tenant_store.hpp"
 
 #include <leasehold/base/error.hpp>
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
 #include <leasehold/http/routes.hpp>
 #include <leasehold/http/server.hpp>
@@ -44,12 +45,13 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
     impl(
         gateway_ports& from,
         const config& with,
-        const hmac_keys& keys,
+        const hmac_keys& keys_now,
         const clock_source& time,
         metrics& into
     )
         : ports(from)
         , values(with)
+        , keys(keys_now.clone())
         , clock(time)
         , authenticator(from, keys, time)
         , routes(authenticator, authorizer, routes_settings_of(into))
@@ -71,7 +73,8 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
     task<void> finish_enrollments();
 
     gateway_ports& ports;
-    config values;  // reload() changes some of it, on the lane
+    config values;  // a reload changes these two, on the lane
+    hmac_keys keys;
     const clock_source& clock;
     host_authenticator authenticator;
     host_authorizer authorizer;
@@ -115,14 +118,17 @@ const address& gateway::bound() const
     return impl_->listener->bound();
 }
 
-void gateway::reload(const config& fresh)
+std::function<void()>
+gateway::prepare_reload(std::shared_ptr<const config> next, std::shared_ptr<const hmac_keys> fresh_keys)
 {
-    if (impl_->listener) impl_->listener->reload_tls();
-    asio::post(impl_->ports.context(), [self = impl_, fresh] {
-        self->values.agents.heartbeat = fresh.agents.heartbeat;
-        self->values.agents.max_offline = fresh.agents.max_offline;
-        self->values.limits.tenant = fresh.limits.tenant;
-    });
+    auto take_tls = impl_->listener->load_tls(next->agents.tls);
+    return [self = impl_, next, fresh_keys, take_tls = std::move(take_tls)] {
+        take_tls();
+        call_on(self->ports.context(), [&] {
+            take_reloadable(self->values, *next);
+            self->keys = fresh_keys->clone();
+        });
+    };
 }
 
 http::handler& gateway::routes() noexcept

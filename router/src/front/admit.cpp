@@ -1,4 +1,5 @@
 #include "front/login.hpp"
+#include "front/tenant_limits.hpp"
 #include "right_end.hpp"
 
 #include <leasehold/base/log.hpp>
@@ -148,7 +149,7 @@ relay::session_slot login::reserve_slot(const proof& by) const
         const auto* tenant = on_.current()->find_tenant(by.tenant);
         const auto own = tenant == nullptr ? std::nullopt : tenant->max_clients;
         const auto most = std::clamp<std::int64_t>(
-            own.value_or(world_.values.limits.tenant.max_clients), 0, wire::client_pid::slot_max
+            own.value_or(on_.values().limits.tenant.max_clients), 0, wire::client_pid::slot_max
         );
         within = {by.tenant, static_cast<std::uint32_t>(most)};
     }
@@ -169,7 +170,7 @@ relay::admitted login::to_admitted(const proof& by, const tenant_record& tenant,
     client.slot = std::move(slot);
     client.cancel_key = wire::client_key::make().bytes();
     client.pool = {tenant.id, choose_role(by), by.from};
-    client.limits = limits_of(tenant);
+    client.limits = limits_of(tenant, on_.values());
     client.who = by.who;
     client.tid = tenant.tid;
     client.request_id = request_id_;
@@ -180,19 +181,6 @@ relay::admitted login::to_admitted(const proof& by, const tenant_record& tenant,
     client.early = std::move(incoming_);
     client.socket = socket_.release();
     return client;
-}
-
-relay::pool_limits login::limits_of(const tenant_record& tenant) const
-{
-    const auto& own = world_.values.router;
-    relay::pool_limits limits;
-    const auto allowed = tenant.max_connections.value_or(world_.values.limits.tenant.max_connections);
-    const auto most = std::clamp<std::int64_t>(allowed, 1, own.pool.max_per_tenant);
-    limits.max_servers = static_cast<std::uint32_t>(most);
-    limits.checkout = own.pool.checkout_timeout;
-    limits.server_idle = own.pool.idle_timeout;
-    limits.idle_client = own.clients.idle_timeout;
-    return limits;
 }
 
 }  // namespace leasehold::router

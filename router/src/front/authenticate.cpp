@@ -57,7 +57,7 @@ task<proof> login::prove_by_scram()
         verifier = wire::parse_scram_verifier(key->scram_verifier);
     }
     const bool is_known = verifier.has_value();
-    if (!is_known) verifier = wire::make_mock_verifier(world_.mock_key.reveal(), startup_->user());
+    if (!is_known) verifier = wire::make_mock_verifier(on_.settings().mock_key.reveal(), startup_->user());
     if (key != nullptr) credential_ = "key:" + key->id.to_string();
 
     const auto binding = socket_.tls() != nullptr ? tls_->channel_binding() : std::string();
@@ -108,7 +108,7 @@ task<proof> login::prove_by_key_text()
     if (presented && presented->type == credential_type::api)
         key = directory_->find_key(key_id(presented->id));
     const bool is_right =
-        presented && world_.keys.matches(
+        presented && on_.settings().keys->matches(
                          key == nullptr ? std::string_view() : std::string_view(key->secret_hmac),
                          presented->secret_part.reveal()
                      );
@@ -129,7 +129,7 @@ task<proof> login::prove_by_ticket()
     writer_.authentication_cleartext_password();
     co_await send();
     auto body = co_await read_password(wire::password_length_max);
-    const auto opened = open_ticket(to_password(body), world_.keys, world_.clock.wall());
+    const auto opened = open_ticket(to_password(body), *on_.settings().keys, world_.clock.wall());
     wipe(body);
     if (!opened) throw login_refused("auth_failed", "no ticket of ours");
     credential_ = "ticket:" + opened->principal;

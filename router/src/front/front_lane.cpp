@@ -2,6 +2,7 @@
 
 #include "front/login.hpp"
 
+#include <leasehold/base/lane_call.hpp>
 #include <leasehold/base/log.hpp>
 
 #include <boost/asio/post.hpp>
@@ -14,10 +15,10 @@ constexpr std::size_t logins_per_group = 64;
 
 }  // namespace
 
-front_lane::front_lane(front_world& world, std::size_t index, std::shared_ptr<const listener_tls> tls)
+front_lane::front_lane(front_world& world, std::size_t index, std::shared_ptr<const front_settings> settings)
     : world_(world)
     , name_("front" + std::to_string(index))
-    , tls_(std::move(tls))
+    , settings_(std::move(settings))
     , room_(logins_max, logins_per_group)
     , loop_("router." + name_)
 {}
@@ -31,9 +32,9 @@ void front_lane::publish(directory_ptr now, std::function<void()> done)
     });
 }
 
-void front_lane::use_tls(std::shared_ptr<const listener_tls> now)
+void front_lane::use(std::shared_ptr<const front_settings> now)
 {
-    asio::post(context(), [this, now = std::move(now)]() mutable { tls_ = std::move(now); });
+    call_on(context(), [&] { settings_ = now; });
 }
 
 void front_lane::take(int descriptor, const sockaddr_storage& peer, std::string listener)
@@ -59,7 +60,7 @@ task<void> front_lane::serve(int descriptor, sockaddr_storage peer, std::string 
     logins_.insert(&client);
     try {
         auto life = client.run();
-        co_await with_timeout(std::move(life), world_.values.router.clients.login_timeout, "login_timeout");
+        co_await with_timeout(std::move(life), values().router.clients.login_timeout, "login_timeout");
     } catch (const error& late) {
         if (late.code() != "login_timeout") log::failure("login.failed", late);
     }

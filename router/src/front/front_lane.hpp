@@ -23,17 +23,34 @@
 
 namespace leasehold::router {
 
+// What a reload may change. Immutable; a reload makes another, which each lane takes when it comes to it.
+struct front_settings
+{
+    front_settings(
+        std::shared_ptr<const config> with,
+        std::shared_ptr<const hmac_keys> keys_now,
+        std::shared_ptr<const listener_tls> shown
+    )
+        : values(std::move(with))
+        , keys(std::move(keys_now))
+        , mock_key(keys->subkey("mock"))
+        , tls(std::move(shown))
+    {}
+
+    std::shared_ptr<const config> values;
+    std::shared_ptr<const hmac_keys> keys;
+    secret<std::string> mock_key;
+    std::shared_ptr<const listener_tls> tls;  // null: plain text
+};
+
 // What all front lanes of a router refer to. Outlives them. Immutable, or safe from any thread.
 struct front_world
 {
-    const config& values;
-    const hmac_keys& keys;
     const clock_source& clock;  // for wall times; waits go by the machine's own
     const feed_facts& feed;
     relay::lane_set& relays;
     metrics& into;
     std::string router_name;
-    secret<std::string> mock_key;
     std::function<void(const key_id&)> key_used;               // posts
     std::function<void(const registry::router_event&)> audit;  // posts
     std::atomic<bool> is_draining{false};
@@ -41,16 +58,16 @@ struct front_world
 
 class login;
 
-// One front lane: what its logins share. take(), publish() and shut_logins() from any thread, all else on the
-// lane.
+// One front lane: what its logins share. take(), publish(), use() and shut_logins() from any thread, all else
+// on the lane.
 class front_lane
 {
 public:
-    front_lane(front_world& world, std::size_t index, std::shared_ptr<const listener_tls> tls);
+    front_lane(front_world& world, std::size_t index, std::shared_ptr<const front_settings> settings);
 
     [[nodiscard]] asio::io_context& context() noexcept { return loop_.context(); }
     void publish(directory_ptr now, std::function<void()> done);
-    void use_tls(std::shared_ptr<const listener_tls> now);
+    void use(std::shared_ptr<const front_settings> now);  // waits until the lane has it
     // A connection that was accepted; owned from here on. `listener` is its address as text.
     void take(int descriptor, const sockaddr_storage& peer, std::string listener);
     // Ends the logins that are under way.
@@ -58,7 +75,9 @@ public:
     void join() { loop_.join(); }
 
     [[nodiscard]] const directory_ptr& current() const noexcept { return directory_; }  // null: loading
-    [[nodiscard]] const std::shared_ptr<const listener_tls>& tls() const noexcept { return tls_; }
+    // Of this moment: asked for again after a wait.
+    [[nodiscard]] const front_settings& settings() const noexcept { return *settings_; }
+    [[nodiscard]] const config& values() const noexcept { return *settings_->values; }
     [[nodiscard]] front_world& world() noexcept { return world_; }
     [[nodiscard]] login_room& room() noexcept { return room_; }
     [[nodiscard]] failed_logins& failures() noexcept { return failures_; }
@@ -72,7 +91,7 @@ private:
     std::string name_;
     std::set<login*> logins_;
     directory_ptr directory_;
-    std::shared_ptr<const listener_tls> tls_;
+    std::shared_ptr<const front_settings> settings_;
     login_room room_;
     failed_logins failures_;
     refusal_log refusals_;

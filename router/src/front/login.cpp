@@ -23,9 +23,9 @@ login::login(front_lane& on, int descriptor, const sockaddr_storage& peer, std::
     , peer_(peer)
     , listener_(std::move(listener))
     , request_id_(uuid::time_ordered().to_string())
-    , until_(boot_clock::now() + world_.values.router.clients.login_timeout)
+    , until_(boot_clock::now() + on.values().router.clients.login_timeout)
     , socket_(on.context(), descriptor)
-    , tls_(on.tls())
+    , tls_(on.settings().tls)
 {}
 
 task<void> login::run()

@@ -64,7 +64,6 @@ private:
     proof proof_of(const key_record& key) const;
     relay::session_slot reserve_slot(const proof& by) const;
     relay::admitted to_admitted(const proof& by, const tenant_record& tenant, relay::session_slot slot);
-    relay::pool_limits limits_of(const tenant_record& tenant) const;
 
     task<void> send();                                   // writer_
     task<std::string> read_password(std::size_t limit);  // body of one 'p' message

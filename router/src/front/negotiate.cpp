@@ -106,7 +106,7 @@ void login::find_names()
     names.option = settings_.tenant_option;
     names.user = startup_->user();
     names.database = startup_->database();
-    route_ = find_route(*directory_, names, world_.values.router.advertise);
+    route_ = find_route(*directory_, names, on_.values().router.advertise);
 }
 
 void login::check_directory() const

@@ -10,9 +10,10 @@ using nlohmann::json;
 
 constexpr std::string_view head = "lh_ticket_";
 
-std::string sign(std::string_view fields, const hmac_keys& keys)
+constexpr std::string_view label = "ticket";
+
+std::string sign(std::string_view fields, const secret<std::string>& key)
 {
-    const auto key = keys.subkey("ticket");
     return crypto::to_base64url(crypto::view(crypto::hmac_sha256(key.reveal(), fields)));
 }
 
@@ -45,7 +46,7 @@ secret<std::string> seal_ticket(const ticket& what, const hmac_keys& keys)
         {"request", what.request_id},
         {"end", to_rfc3339(what.ends_at)}};
     const auto text = crypto::to_base64url(fields.dump());
-    return secret<std::string>::take(std::string(head) + text + "." + sign(text, keys));
+    return secret<std::string>::take(std::string(head) + text + "." + sign(text, keys.subkey(label)));
 }
 
 std::optional<ticket> open_ticket(std::string_view text, const hmac_keys& keys, wall_time now)
@@ -54,7 +55,11 @@ std::optional<ticket> open_ticket(std::string_view text, const hmac_keys& keys, 
     text.remove_prefix(head.size());
     const auto dot = text.find('.');
     if (dot == std::string_view::npos) return std::nullopt;
-    if (!equal_in_constant_time(text.substr(dot + 1), sign(text.substr(0, dot), keys))) return std::nullopt;
+    // While the key is replaced, another process may still seal under the previous one.
+    bool is_ours = false;
+    for (const auto& key : keys.subkeys(label))
+        is_ours = equal_in_constant_time(text.substr(dot + 1), sign(text.substr(0, dot), key)) || is_ours;
+    if (!is_ours) return std::nullopt;
     const auto fields = crypto::from_base64url(text.substr(0, dot));
     if (!fields) return std::nullopt;
     auto found = read_fields(*fields);

@@ -59,8 +59,7 @@ agents::named_tenant platform_gateway::find_name(std::string_view host_or_sni) c
     agents::named_tenant found;
     const auto domain = to_canonical_domain(host_or_sni);
     if (!domain || !on_.current()) return found;
-    if (domain == "localhost" || domain == to_canonical_domain(on_.world().values.router.advertise))
-        return found;
+    if (domain == "localhost" || domain == to_canonical_domain(on_.values().router.advertise)) return found;
     found.is_key = true;
     if (const auto* tenant = on_.current()->find_domain(*domain)) found.tenant = tenant->id;
     return found;

@@ -1,3 +1,4 @@
+#include "front/tenant_limits.hpp"
 #include "gateway/batch.hpp"
 #include "gateway/platform_gateway.hpp"
 
@@ -5,8 +6,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
 
 namespace leasehold::router {
 namespace {
@@ -54,15 +53,10 @@ platform_gateway::run(tenant_id tenant, role_class role, std::vector<agents::sta
     if (record == nullptr) throw error(error_kind::not_found, "tenant_not_found", "there is no such tenant");
     check_serves(*record);
 
-    const auto& own = on_.world().values.router.pool;
     const auto waits = std::make_shared<pending>(on_.context());
     relay::internal_call call;
     call.pool = {tenant, role, relay::origin::platform};
-    const auto allowed = record->max_connections.value_or(on_.world().values.limits.tenant.max_connections);
-    const auto most = std::clamp<std::int64_t>(allowed, 1, own.max_per_tenant);
-    call.limits.max_servers = static_cast<std::uint32_t>(most);
-    call.limits.checkout = own.checkout_timeout;
-    call.limits.server_idle = own.idle_timeout;
+    call.limits = limits_of(*record, on_.values());
     call.batch = to_batch(statements, record->placement->schema);
     auto& home = on_.context();
     call.done = [waits, &home](answer came) {

@@ -101,6 +101,12 @@ void lane::lease_ended(lease_number which)
     post([this, which] { core_->lease_ended(which); });
 }
 
+void lane::relimit(const limits_lookup& limits_of, std::uint32_t max_sessions)
+{
+    post([this, limits_of, max_sessions] { core_->relimit(limits_of, max_sessions); });
+    slots_->set_capacity(max_sessions);  // who takes a slot from here on is admitted after the order above
+}
+
 void lane::drain(std::chrono::milliseconds limit, std::function<void()> done)
 {
     post([this, limit, done = std::move(done)]() mutable { core_->drain(limit, std::move(done)); });

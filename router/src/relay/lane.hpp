@@ -60,6 +60,8 @@ public:
     void lease_last_call(lease_number which);
     void lease_ended(lease_number which);
 
+    // Other limits for the pools there are, and for the number of sessions; sessions above it stay.
+    void relimit(const limits_lookup& limits_of, std::uint32_t max_sessions);
     // Ends sessions outside a transaction, spread over half of `limit`, others at the end of their
     // transaction, the rest when `limit` has passed. `done` once no session is left.
     void drain(std::chrono::milliseconds limit, std::function<void()> done);

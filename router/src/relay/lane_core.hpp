@@ -62,6 +62,7 @@ public:
     void lease_ending(const lease_number& which, boot_time by);
     void lease_last_call(const lease_number& which);
     void lease_ended(const lease_number& which);
+    void relimit(const limits_lookup& limits_of, std::uint32_t max_sessions);
     void drain(std::chrono::milliseconds limit, std::function<void()> done);
     void server_arrived(const pool_key& key, std::uint64_t epoch, verified_server server);
     void server_refused(const pool_key& key, std::uint64_t epoch, const refusal& why);

@@ -58,6 +58,15 @@ void lane_core::lease_ended(const lease_number& which)
     for_pools_of(which, [&](pool& one) { one.lease_ended(which); });
 }
 
+void lane_core::relimit(const limits_lookup& limits_of, std::uint32_t max_sessions)
+{
+    const auto room = max_sessions + std::size_t{1};
+    if (sessions_.size() < room) sessions_.resize(room);  // never smaller: slots in use keep their place
+    for (auto& [key, one] : pools_) {
+        if (const auto now = limits_of(key.tenant); now) one->set_limits(*now);
+    }
+}
+
 void lane_core::kill(kill_order order)
 {
     auto made = std::make_unique<kill_record>();

@@ -81,6 +81,11 @@ void lane_set::lease_ended(lease_number which)
     for (const auto& one : lanes_) one->lease_ended(which);
 }
 
+void lane_set::relimit(const limits_lookup& limits_of, std::uint32_t max_sessions)
+{
+    for (const auto& one : lanes_) one->relimit(limits_of, max_sessions);
+}
+
 void lane_set::drain(std::chrono::milliseconds limit, std::function<void()> done)
 {
     auto left = std::make_shared<std::atomic<std::size_t>>(lanes_.size());

@@ -28,6 +28,7 @@ public:
     void lease_ending(lease_number which, boot_time by);
     void lease_last_call(lease_number which);
     void lease_ended(lease_number which);
+    void relimit(const limits_lookup& limits_of, std::uint32_t max_sessions);  // of each lane
     void drain(std::chrono::milliseconds limit, std::function<void()> done);
     void stop();
 

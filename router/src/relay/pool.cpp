@@ -27,6 +27,17 @@ pool::pool(lane_core& core, const pool_key& key) : core_(core), key_(key), epoch
 
 pool::~pool() = default;
 
+void pool::set_limits(const pool_limits& limits) noexcept
+{
+    if (limits_ == limits) return;
+    limits_ = limits;
+    while (is_above_limit() && !idle_.empty()) idle_.back()->close();
+    timer_wheel::disarm(idle_limit_);
+    if (limits_.server_idle.count() > 0) close_overdue();
+    sessions.for_each([](session& one) { one.limits_have_changed(); });
+    core_.serve_later(*this);
+}
+
 server_connection* pool::borrow(borrower& by) noexcept
 {
     if (waiting_.empty()) {
@@ -132,7 +143,7 @@ void pool::take_back(server_connection& server, bool is_unfit) noexcept
 {
     core_.tallies().transactions.add();
     core_.serve_later(*this);
-    if (is_unfit || !server.lease().may_lend(core_.now())) {
+    if (is_unfit || !server.lease().may_lend(core_.now()) || is_above_limit()) {
         server.close();
         return;
     }
@@ -173,6 +184,12 @@ void pool::close_overdue() noexcept
 std::size_t pool::total() const noexcept
 {
     return idle_.size() + busy_.size() + draining_.size() + asked_for_;
+}
+
+// Possible only after the limit was lowered.
+bool pool::is_above_limit() const noexcept
+{
+    return total() > std::max<std::size_t>(limits_.max_servers, 1);
 }
 
 void pool::serve() noexcept

@@ -56,7 +56,8 @@ public:
 
     [[nodiscard]] const pool_key& key() const noexcept { return key_; }
     [[nodiscard]] const pool_limits& limits() const noexcept { return limits_; }
-    void set_limits(const pool_limits& limits) noexcept { limits_ = limits; }
+    // Takes hold at once: idle connections above the limit go, waiters may get more, and sessions count anew.
+    void set_limits(const pool_limits& limits) noexcept;
     // What its servers report at login; null before the first.
     [[nodiscard]] const parameter_set* parameters() const noexcept { return parameters_.get(); }
 
@@ -100,6 +101,7 @@ private:
     void ask_for_servers() noexcept;
     void greet_waiting() noexcept;
     void close_overdue() noexcept;
+    [[nodiscard]] bool is_above_limit() const noexcept;
     lease_term& term_of(const lease_number& number, boot_time ends_at);
     void note_ending(const lease_number& which) noexcept;
     [[nodiscard]] bool is_ending(const lease_number& which) const noexcept;

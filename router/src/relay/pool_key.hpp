@@ -7,6 +7,8 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 
 namespace leasehold::router::relay {
 
@@ -56,6 +58,10 @@ struct pool_limits
     std::chrono::milliseconds idle_client{0};
     std::chrono::milliseconds stalled{60000};
     std::chrono::milliseconds cancel_drain{5000};
+    friend bool operator==(const pool_limits&, const pool_limits&) = default;
 };
+
+// What a tenant's pools are allowed; empty: as before. Called on any lane, so of immutable values only.
+using limits_lookup = std::function<std::optional<pool_limits>(const tenant_id&)>;
 
 }  // namespace leasehold::router::relay

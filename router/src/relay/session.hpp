@@ -65,6 +65,7 @@ public:
     void on_settings(bool is_applied, std::string_view sqlstate, std::string_view message) noexcept override;
     void on_server_gone(const refusal& why, bool is_told) noexcept override;
     void on_lease_ending() noexcept override;
+    void limits_have_changed() noexcept { adjust_limit(); }  // the pool's
 
     list_hook in_pool;  // sessions of its pool
     list_hook in_lane;  // all sessions

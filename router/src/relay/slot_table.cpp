@@ -30,17 +30,23 @@ void session_slot::release() noexcept
 }
 
 slot_table::slot_table(std::uint8_t router_number, std::uint8_t lane, std::uint32_t capacity)
-    : capacity_(std::min(capacity, wire::client_pid::slot_max))
-    , router_number_(router_number)
+    : router_number_(router_number)
     , lane_(lane)
 {
+    set_capacity(capacity);
+}
+
+void slot_table::set_capacity(std::uint32_t capacity)
+{
+    const std::lock_guard hold(mutex_);
+    capacity_ = std::min(capacity, wire::client_pid::slot_max);
     free_.reserve(capacity_);  // give_back() must not allocate
 }
 
 std::variant<session_slot, refusal> slot_table::reserve(const std::optional<client_share>& within)
 {
     const std::lock_guard hold(mutex_);
-    if (free_.empty() && fresh_ > capacity_) return refusals::client_limit;
+    if (taken() >= capacity_) return refusals::client_limit;
     std::optional<tenant_id> counted;
     if (within) {
         auto& count = of_tenants_[within->tenant];
@@ -61,6 +67,11 @@ std::variant<session_slot, refusal> slot_table::reserve(const std::optional<clie
 std::uint32_t slot_table::in_use() const
 {
     const std::lock_guard hold(mutex_);
+    return taken();
+}
+
+std::uint32_t slot_table::taken() const noexcept
+{
     return fresh_ - 1 - static_cast<std::uint32_t>(free_.size());
 }
 

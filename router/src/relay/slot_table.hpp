@@ -64,17 +64,19 @@ public:
     // tenant_client_limit.
     std::variant<session_slot, refusal> reserve(const std::optional<client_share>& within);
     [[nodiscard]] std::uint32_t in_use() const;
-    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    // Fewer than are in use: no more are given until enough came back.
+    void set_capacity(std::uint32_t capacity);
     [[nodiscard]] std::uint32_t pid_of(std::uint32_t slot) const noexcept;
 
 private:
     friend class session_slot;
+    [[nodiscard]] std::uint32_t taken() const noexcept;
     void give_back(std::uint32_t slot, const std::optional<tenant_id>& tenant) noexcept;
 
-    const std::uint32_t capacity_;
     const std::uint8_t router_number_;
     const std::uint8_t lane_;
     mutable std::mutex mutex_;
+    std::uint32_t capacity_ = 0;
     std::uint32_t fresh_ = 1;  // slots from here on were never used; 0 never is, so that no pid is 0
     std::vector<std::uint32_t> free_;
     std::unordered_map<tenant_id, std::uint32_t> of_tenants_;

@@ -141,7 +141,7 @@ task<server_logins::right_to_enter> server_logins::find_right(const target& to)
         co_return by;
     }
     vault_client::placement_key key(to.want.tenant, to.want.placement.generation, to.server->name);
-    const auto patience = world().values.router.pool.checkout_timeout;
+    const auto patience = with_.on->values().router.pool.checkout_timeout;
     try {
         auto found = co_await with_.roster->get(std::move(key), to.want.role, patience);
         by.lease = std::move(found);
@@ -200,7 +200,7 @@ task<relay::verified_server> server_logins::open_with(const target& to, const ri
 task<relay::verified_server> server_logins::log_in(const target& to, const right_to_enter& by)
 {
     server_login session(with_.on->context(), *with_.hashing);
-    co_await session.connect(*to.server, tls_, world().values.router.connect_timeout);
+    co_await session.connect(*to.server, tls_, with_.on->values().router.connect_timeout);
     session_request what;
     what.database = to.want.placement.database;
     what.search_path = to.want.placement.schema == "public" ? R"("$user",public)" : to.want.placement.schema;

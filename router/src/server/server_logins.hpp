@@ -36,6 +36,8 @@ public:
     };
     // Before the first request; all of it outlives the lanes.
     void attach(parts with) { with_ = std::move(with); }
+    // Collapsed mode: logins from now on. On the lane.
+    void use_own(std::shared_ptr<server_identity> own) { with_.own = std::move(own); }
 
     void request_server(relay::server_promise answer) override;
     void server_closed(const relay::pool_key& key, std::uint32_t server_index) noexcept override;

@@ -323,5 +323,22 @@ TEST_F(Pool, JoinEndsWhatWasTakenOnAndRefusesMore)
     EXPECT_EQ(code_of([&] { from.run_blocking([](transaction&) {}); }), "database_busy");
 }
 
+TEST_F(Pool, AnotherLoginIsUsedByTheNextWorkOfEachWorker)
+{
+    pool from(database.endpoint(), 1, 8);
+    const auto pid = [&] { return from.run_blocking(backend_of); };
+    const auto before = pid();
+    EXPECT_FALSE(from.use(database.endpoint()));
+    EXPECT_EQ(pid(), before) << "the same place and login";
+    EXPECT_TRUE(from.use(database.superuser_endpoint()));
+    EXPECT_NE(pid(), before);
+    auto wrong = database.superuser_endpoint();
+    wrong.user = "nobody_of_that_name";
+    EXPECT_TRUE(from.use(std::move(wrong)));
+    EXPECT_EQ(code_of([&] { pid(); }), "database_unavailable");
+    EXPECT_TRUE(from.use(database.endpoint()));
+    EXPECT_GT(pid(), 0);
+}
+
 }  // namespace
 }  // namespace leasehold::database

@@ -123,13 +123,14 @@ TEST_F(HttpTls, ReloadsItsCertificateWithoutDroppingConnections)
     std::filesystem::copy_file(
         replaced.cert_file, files.cert_file, std::filesystem::copy_options::overwrite_existing
     );
-    EXPECT_THROW(one.listener->reload_tls(), error) << "certificate and key do not fit: nothing changes";
+    EXPECT_THROW(static_cast<void>(one.listener->load_tls(files)), error)
+        << "certificate and key do not fit: nothing changes";
     EXPECT_EQ(ask(one.at("localhost"), get(), trusting(authority.ca_file())).status, 200);
 
     std::filesystem::copy_file(
         replaced.key_file, files.key_file, std::filesystem::copy_options::overwrite_existing
     );
-    one.listener->reload_tls();
+    one.listener->load_tls(files)();
     EXPECT_EQ(ask(one.at("localhost"), get(), trusting(stranger.ca_file())).status, 200);
     EXPECT_EQ(
         fail(one.at("localhost"), get(), trusting(authority.ca_file())).failure(), exchange_failure::tls

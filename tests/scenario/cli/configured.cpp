@@ -87,6 +87,20 @@ std::string configured::agents() const
     return "http://" + values.agents.listen.to_string();
 }
 
+database::endpoint configured::client(const std::string& slug, const std::string& key) const
+{
+    database::endpoint where;
+    where.hosts.emplace_back("127.0.0.1", values.router.listen.front().port);
+    where.database = slug;
+    where.user = key.substr(7, 22);
+    where.password = secret<std::string>(key);
+    where.sslmode = "disable";
+    where.search_path = "public";
+    where.connect_timeout = std::chrono::seconds(20);
+    where.statement_timeout = std::chrono::seconds(100);
+    return where;
+}
+
 ended configured::local(std::vector<std::string> arguments) const
 {
     arguments.insert(arguments.end(), {"--dev", "--config", file().string()});

@@ -47,6 +47,9 @@ public:
     [[nodiscard]] std::string api() const { return values.control_plane.public_url; }
     [[nodiscard]] std::string agents() const;
 
+    // A client's way to a tenant with an API key's text, as libpq takes it.
+    [[nodiscard]] database::endpoint client(const std::string& slug, const std::string& key) const;
+
     // A command that reads the file, and one that calls the API with the owner's key; both to their end.
     [[nodiscard]] ended local(std::vector<std::string> arguments) const;
     [[nodiscard]] ended call(std::vector<std::string> arguments) const;

@@ -73,16 +73,7 @@ protected:
     }
     database::endpoint client(const tenant& of, const std::string& key) const
     {
-        database::endpoint where;
-        where.hosts.emplace_back("127.0.0.1", here.values.router.listen.front().port);
-        where.database = of.slug;
-        where.user = key.substr(7, 22);
-        where.password = secret<std::string>(key);
-        where.sslmode = "disable";
-        where.search_path = "public";
-        where.connect_timeout = 20s;
-        where.statement_timeout = 100s;
-        return where;
+        return here.client(of.slug, key);
     }
     // What a login came to: "" or its SQLSTATE.
     std::string log_in(const tenant& of, const std::string& key) const

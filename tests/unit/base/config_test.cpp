@@ -110,7 +110,6 @@ const std::map<std::string, sample>& special_samples()
         {"agents.tls.cert_file", {"/c.pem", "agents: {tls: {key_file: /k.pem}}\n"}},
         {"agents.tls.key_file", {"/k.pem", "agents: {tls: {cert_file: /c.pem}}\n"}},
         {"agents.heartbeat.interval", {"7s", ""}},
-        {"agents.heartbeat.offline_after", {"77s", ""}},
         {"agents.token.max_lifetime", {"77d", ""}},
         {"router.advertise", {"db.example.com:5432", ""}},
         {"router.lease.rotate_at", {"0.5", ""}},
@@ -236,6 +235,24 @@ TEST(Config, C1_EachKeyIsReadFromTheFile)
         } catch (const config_error& bad) {
             ADD_FAILURE() << bad.what() << "\n" << text;
         }
+    }
+}
+
+TEST(Config, C3_EachKeyMarkedReloadableIsTakenAndEachOtherIsNamed)
+{
+    for (const auto& row : config_keys()) {
+        SCOPED_TRACE(row.name);
+        if (row.choices.size() == 1) continue;
+        const auto fresh = load_text(merged(row.name, sample_of(row))).values;
+        config running;
+        const auto found = take_reloadable(running, fresh);
+        const auto is_in = [&](const std::vector<std::string>& names) {
+            return std::find(names.begin(), names.end(), row.name) != names.end();
+        };
+        EXPECT_EQ(is_in(found.applied), row.is_reloadable);
+        EXPECT_EQ(is_in(found.restart_needed), !row.is_reloadable);
+        EXPECT_EQ(row.get(running) == row.get(fresh), row.is_reloadable);
+        EXPECT_TRUE(take_reloadable(running, fresh).applied.empty());
     }
 }
 
@@ -468,9 +485,6 @@ TEST(Config, CrossChecksRefuseWhatIsUnsafeTogether)
          "provisioning.servers",
          "provisioning: {servers: [{name: a, hosts: [\"db:1\"], ca_file: /c}]}"},
         {"metrics: {listen: \"127.0.0.1:7600\"}", "metrics.listen", "metrics: {listen: \"127.0.0.1:0\"}"},
-        {"agents: {heartbeat: {interval: 10m}}",
-         "agents.heartbeat.offline_after",
-         "agents: {heartbeat: {interval: 10m, offline_after: 20m}}"},
         {"migrations: {tenant_mode: replace}",
          "migrations.tenant_mode",
          "migrations: {tenant_mode: replace, tenant_dir: /t}"},

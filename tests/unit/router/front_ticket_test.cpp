@@ -56,5 +56,20 @@ TEST(Ticket, IsRefusedWhenAlteredForeignEndedOrTooLong)
     EXPECT_FALSE(open_ticket(seal_ticket(made, keys).reveal(), keys, now));
 }
 
+TEST(Ticket, OfThePreviousKeyOpensWhileTheKeyIsReplaced)
+{
+    const std::string old_line = std::string(64, '1') + "\n";
+    const std::string new_line = std::string(64, '2') + "\n";
+    const hmac_keys old_keys(secret<std::string>{old_line});
+    const hmac_keys both(secret<std::string>(new_line + old_line));
+    const hmac_keys new_keys(secret<std::string>{new_line});
+    const auto now = wall_time::clock::now();
+    const auto made = make_ticket(now);
+    EXPECT_TRUE(open_ticket(seal_ticket(made, old_keys).reveal(), both, now));
+    EXPECT_TRUE(open_ticket(seal_ticket(made, both).reveal(), new_keys, now));
+    EXPECT_FALSE(open_ticket(seal_ticket(made, both).reveal(), old_keys, now));
+    EXPECT_FALSE(open_ticket(seal_ticket(made, old_keys).reveal(), new_keys, now));
+}
+
 }  // namespace
 }  // namespace leasehold::router

@@ -465,5 +465,71 @@ TEST_F(RelayOrders, AnUnusedPoolIsForgotten)
     EXPECT_EQ(on->read_counters().sessions.get(), 0U);
 }
 
+TEST_F(RelayOrders, C3_OtherLimitsHoldForThePoolsThatAreThere)
+{
+    auto options = of(acme);
+    options.limits.max_servers = 1;
+    auto [first, server] = join_first(options);
+    auto second = join(options);
+    auto [theirs, other] = join_first(of(globex));
+    first.talk.send(query("begin"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(first.talk.until_ready(), "CZT");
+    second.talk.send(query("select 1"));
+    settle();
+    EXPECT_FALSE(ports.next_request(0ms)) << "one server, and it is taken";
+
+    const auto limit_acme = [&](std::uint32_t servers) {
+        auto limits = options.limits;
+        limits.max_servers = servers;
+        on->relimit(
+            [limits, acme = acme](const tenant_id& tenant) {
+                return tenant == acme ? std::optional(limits) : std::nullopt;
+            },
+            100
+        );
+    };
+    limit_acme(2);
+    auto more = log_in();
+    EXPECT_EQ(more.next()->type, 'Q');
+    more.send(simple_reply("SELECT 1"));
+    EXPECT_EQ(second.talk.until_ready(), "CZI");
+
+    limit_acme(1);
+    EXPECT_EQ(more.next()->type, 'X') << "the idle one is above the limit";
+    first.talk.send(query("commit"));  // the session of before goes on
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("COMMIT"));
+    EXPECT_EQ(first.talk.until_ready(), "CZI");
+    theirs.talk.send(query("select 2"));
+    EXPECT_EQ(other.next()->type, 'Q');
+}
+
+TEST_F(RelayOrders, C3_AServerAboveALoweredLimitGoesWhenItIsGivenBack)
+{
+    auto options = of(acme);
+    options.limits.max_servers = 2;
+    auto [first, server] = join_first(options);
+    auto second = join(options);
+    auto [theirs, other] = join_first(of(globex));
+    first.talk.send(query("begin"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(first.talk.until_ready(), "CZT");
+    second.talk.send(query("select 1"));
+    auto more = log_in();
+    EXPECT_EQ(more.next()->type, 'Q');
+    auto limits = options.limits;
+    limits.max_servers = 1;
+    limits.idle_client = 50ms;
+    on->relimit([limits](const tenant_id&) { return std::optional(limits); }, 100);
+    EXPECT_EQ(theirs.talk.next()->type, 'E') << "idle for longer than a session may be now";
+    more.send(simple_reply("SELECT 1"));
+    EXPECT_EQ(second.talk.until_ready(), "CZI");
+    EXPECT_EQ(more.next()->type, 'X');
+    EXPECT_TRUE(more.is_closed());
+}
+
 }  // namespace
 }  // namespace leasehold::router::relay::test

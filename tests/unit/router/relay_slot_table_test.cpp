@@ -42,5 +42,23 @@ TEST(SlotTable, KeepsTheLimitOfTheLaneAndOfEachTenant)
     EXPECT_EQ(take(*table, acme, of_acme), "tenant_client_limit");
 }
 
+TEST(SlotTable, ItsLimitMayChangeWhileSlotsAreInUse)
+{
+    const auto table = std::make_shared<slot_table>(std::uint8_t{1}, std::uint8_t{0}, 2U);
+    std::vector<session_slot> taken;
+    EXPECT_EQ(take(*table, std::nullopt, taken), "");
+    EXPECT_EQ(take(*table, std::nullopt, taken), "");
+    EXPECT_EQ(take(*table, std::nullopt, taken), "client_limit");
+    table->set_capacity(3);
+    EXPECT_EQ(take(*table, std::nullopt, taken), "");
+    EXPECT_EQ(take(*table, std::nullopt, taken), "client_limit");
+    table->set_capacity(2);
+    EXPECT_EQ(table->in_use(), 3U);
+    taken.pop_back();
+    EXPECT_EQ(take(*table, std::nullopt, taken), "client_limit");  // two are in use still
+    taken.pop_back();
+    EXPECT_EQ(take(*table, std::nullopt, taken), "");
+}
+
 }  // namespace
 }  // namespace leasehold::router::relay

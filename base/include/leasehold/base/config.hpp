@@ -334,6 +334,20 @@ struct loaded_config
 // 250ms 30s 5m 12h 7d; sizes 64KiB; addresses host:port, [v6]:port, unix:/path.
 loaded_config load_config(const config_sources& from);
 
+// What a fresh configuration means for a process that runs: names of the keys whose values differ.
+struct config_changes
+{
+    std::vector<std::string> applied;         // those marked [r] in the reference
+    std::vector<std::string> restart_needed;  // the others
+};
+
+// Gives `running` the values of `fresh` for the keys marked [r], and touches nothing else of it: what reads
+// another key meanwhile is not disturbed.
+config_changes take_reloadable(config& running, const config& fresh);
+
+// Values that are right one by one but not together; load_config() has done this.
+std::vector<config_problem> check_together(const config& values, bool is_development);
+
 // Opens every *_file that is set and used: problems as secret_file_* and file_* codes in the texts. Calls
 // nobody. A file that the product itself makes on first use (HMAC key, bootstrap key, unseal keys) may be
 // absent.

@@ -48,6 +48,7 @@ class hmac_keys
 public:
     explicit hmac_keys(secret<std::string> file_content);  // throws invalid "hmac_key_malformed"
     static secret<std::string> make_file_content();
+    [[nodiscard]] hmac_keys clone() const;
 
     [[nodiscard]] std::string stored_form(std::string_view secret_part) const;  // under the current key
     [[nodiscard]] std::vector<std::string> accepted_forms(std::string_view secret_part
@@ -59,8 +60,12 @@ public:
     fingerprints() const;  // of each key: the key numbers, current first
     // HKDF subkey for one purpose ("ticket", "cancel", "mock", "cursor", "snapshot").
     [[nodiscard]] secret<std::string> subkey(std::string_view label) const;
+    // The same of each key, current first: what was made under the previous one is still known.
+    [[nodiscard]] std::vector<secret<std::string>> subkeys(std::string_view label) const;
 
 private:
+    hmac_keys() = default;
+
     std::vector<secret<std::string>> keys_;  // raw, 32 bytes each
 };
 

@@ -3,6 +3,7 @@
 #include <leasehold/base/task.hpp>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 
 #include <future>
 #include <utility>
@@ -20,6 +21,18 @@ T run_on(asio::io_context& where, task<T> work)
     asio::co_spawn(where, std::move(all), [&](std::exception_ptr) { done.set_value(); });
     done.get_future().wait();
     return result.take();
+}
+
+// Runs work that cannot fail on a lane and waits for its end. Blocks; from a thread that is no lane.
+template <class Work>
+void call_on(asio::io_context& where, Work work)
+{
+    std::promise<void> done;
+    asio::post(where, [&] {
+        work();
+        done.set_value();
+    });
+    done.get_future().wait();
 }
 
 }  // namespace leasehold

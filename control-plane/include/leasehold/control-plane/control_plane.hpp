@@ -21,6 +21,14 @@ struct control_plane_settings
     const clock_source* clock = &real_clock();
 };
 
+// How a reload of this process ended.
+struct reload_report
+{
+    wall_time at;
+    config_changes changes;
+    std::string refused;  // why nothing was taken; empty: it was
+};
+
 // HTTP API, operation workers, sweeper, license watch: one lane and its workers. Made, started and stopped by
 // the main thread.
 class control_plane
@@ -37,10 +45,14 @@ public:
     [[nodiscard]] const address& bound() const noexcept;
     // Registry reachable, workers running. Any thread.
     [[nodiscard]] bool is_ready() const noexcept;
-    // Reads certificate and key again, and takes what `fresh` says of keys that need no restart
-    // (multitenancy.reserved_slugs and delete_grace, agents.token, limits.tenant); the license is looked at.
-    // Errors: invalid tls_files_unusable, and then nothing has changed.
-    void reload(const config& fresh);
+    // Reads what the keys [r] of `next` name, and sees that `fresh_keys` belong to the installation. The
+    // answer, called once from the same thread, takes them and returns when requests that begin then go by
+    // them; the license is looked at. Errors: invalid tls_files_unusable, secret_file_*; conflict
+    // hmac_key_mismatch; unavailable (registry, only where the keys are others).
+    [[nodiscard]] std::function<void()>
+    prepare_reload(std::shared_ptr<const config> next, std::shared_ptr<const hmac_keys> fresh_keys);
+    // What GET /api/v1/status says of the last reload from now on.
+    void note_reload(reload_report what);
 
 private:
     struct impl;

@@ -29,6 +29,9 @@ public:
     template <class Work>
     std::invoke_result_t<Work&, transaction&> run_blocking(Work work);
 
+    // Work that begins from now on runs on connections to there: each worker opens its own anew, unless it is
+    // the same place and login. True: it is not. Any thread.
+    bool use(endpoint where);
     [[nodiscard]] std::size_t queued() const noexcept;
     void join();
 

@@ -38,6 +38,7 @@ struct endpoint
     bool any_server = false;  // true: a standby will do (default: target_session_attrs=read-write)
 
     [[nodiscard]] endpoint clone() const;
+    [[nodiscard]] bool is_same(const endpoint& other) const;
 };
 
 // A statement with a name, which is unique in the program: prepared statement, metric label and log field.

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,8 +28,8 @@ struct server_settings
 
 // A listener and its connections: HTTP/1.1 with keep-alive. Everything that does not speak the listener's
 // language (plain text where TLS is expected and the reverse, PostgreSQL) gets one clear answer and is
-// closed. Thread: the lane of `where`, but construction, start(), bound() and reload_tls(): any thread, one
-// at a time. `app` outlives the lane.
+// closed. Thread: the lane of `where`, but construction, start(), bound(), load_tls() and its answer: any
+// thread, one at a time. `app` outlives the lane.
 class server
 {
 public:
@@ -42,9 +43,9 @@ public:
     void start();
     [[nodiscard]] const address& bound() const noexcept;  // with the real port
 
-    // Reads certificate and key again; connections made from then on use them. Errors: invalid
-    // "tls_files_unusable", and the old ones stay.
-    void reload_tls();
+    // Reads certificate and key, the same or others (empty: plain from then on). The answer takes them, once:
+    // connections made from then on use them. Errors: invalid "tls_files_unusable".
+    [[nodiscard]] std::function<void()> load_tls(const tls_files& from);
 
     // Closes the listener and idle connections, lets requests in progress be answered (with Connection:
     // close) for at most `patience`, then closes their sockets. On the lane. Safe to call twice.

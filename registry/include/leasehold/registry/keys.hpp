@@ -62,6 +62,8 @@ public:
     // conflict last_owner when it would leave no owner key with more than 24 h to go.
     task<void> revoke(principal who, key_id id, std::optional<tenant_id> tenant);
     task<void> stamp_used(key_id id);  // at most once a minute
+    // The same secret under another HMAC key, where `before` is still what is stored.
+    task<void> rewrite(principal who, key_id id, std::string before, std::string now);
 
     // The first owner. False: there is one already. `before_commit` writes the key file; what it throws
     // aborts.

@@ -72,9 +72,13 @@ public:
     [[nodiscard]] std::vector<readiness_fact> readiness() const;
     [[nodiscard]] license_state license() const;
     [[nodiscard]] const router_id& id() const noexcept;
-    // Reads certificate and key again; new handshakes use them. Errors: invalid "tls_files_unusable": the old
-    // ones stay.
-    void reload_tls();
+    // Reads what the keys [r] of `next` name, and sees that `fresh_keys` belong to the installation. The
+    // answer, called once, takes them all and returns when every front lane has them: logins that begin then
+    // go by them; sessions that are there stay, under the new limits of their pools. Errors: invalid
+    // "tls_files_unusable", secret_file_*; conflict "hmac_key_mismatch"; unavailable (registry, only where
+    // the keys are others).
+    [[nodiscard]] std::function<void()>
+    prepare_reload(std::shared_ptr<const config> next, std::shared_ptr<const hmac_keys> fresh_keys);
 
     // For what speaks to tenants' databases on the platform's behalf (the agent gateway): ports of the first
     // front lane, to be used on that lane alone (gateway_ports::context()). Valid until drain().

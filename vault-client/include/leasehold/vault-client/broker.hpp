@@ -165,6 +165,10 @@ public:
     // The token of all later calls; empty: none. Shared, never copied.
     virtual void use_token(std::shared_ptr<const secret<std::string>> token) = 0;
 
+    // Who has signed the nodes' certificates (empty: the system's), for connections made from now on. For
+    // those brokers that have certificates.
+    virtual void use_ca_file(const std::string& file) { static_cast<void>(file); }
+
     // -- state of the broker (no token) --
     virtual task<health_report> health() = 0;  // never throws for a bad state: it is the answer
 

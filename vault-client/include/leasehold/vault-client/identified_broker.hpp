@@ -29,6 +29,8 @@ class identified_broker : public broker
 {
 public:
     virtual token_keeper& tokens() noexcept = 0;
+    // The CA of later connections and the files of later logins; a token in use is kept to its end.
+    virtual void reload(const vault_config& from, const broker_identity_config& login) = 0;
     // Revokes the token if it was made for this process (with it all its leases). At most
     // token_settings.stop_limit. No throw.
     virtual task<void> stop() = 0;

@@ -18,6 +18,8 @@ public:
     // A fresh token. Files are read again each time. One exchange. Errors: vault_client::error
     // (login_refused), secret_file_*.
     virtual task<token_grant> login(broker& at) = 0;
+    // The files of later logins; the method stays.
+    virtual void use_files(const broker_identity_config& from) = 0;
     // Whether the token was made for this process alone, so that its end may revoke it.
     [[nodiscard]] virtual bool owns_token() const noexcept = 0;
 };

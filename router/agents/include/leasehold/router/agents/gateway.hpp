@@ -9,14 +9,15 @@
 #include <leasehold/router/agents/ports.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 namespace leasehold::router::agents {
 
 // The agent gateway: HTTP API /agent/v1 on its own listener. The tenant comes from the credential's registry
 // row, an answer of success means committed in that tenant's database, and the gateway itself keeps nothing.
-// Thread: the lane of ports.context(), but construction, start(), bound() and reload(): any thread, one at a
-// time. What the references name outlives the lane.
+// Thread: the lane of ports.context(), but construction, start(), bound() and prepare_reload(): any thread,
+// one at a time. What the references name outlives the lane.
 class gateway
 {
 public:
@@ -34,10 +35,11 @@ public:
     // Binds agents.listen and begins to serve. Errors: those of http::server.
     void start();
     [[nodiscard]] const address& bound() const;
-    // Reads certificate and key again, and takes what `fresh` says of keys that need no restart
-    // (agents.heartbeat, agents.max_offline, limits.tenant). Errors: invalid tls_files_unusable, and then
-    // nothing has changed.
-    void reload(const config& fresh);
+    // Reads certificate and key of `next`. The answer, called once from a thread that is no lane, takes them,
+    // the keys [r] of `next` and `keys`, and returns when the lane has them. Errors: invalid
+    // tls_files_unusable.
+    [[nodiscard]] std::function<void()>
+    prepare_reload(std::shared_ptr<const config> next, std::shared_ptr<const hmac_keys> fresh_keys);
     // Lets requests in progress be answered for at most `patience`. On the lane. Safe to call twice.
     task<void> drain(std::chrono::milliseconds patience);
 
