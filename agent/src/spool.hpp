@@ -115,7 +115,6 @@ private:
 
     // The item at `offset` of a segment, damaged ones skipped; moves `offset` behind it. Empty: no more.
     std::optional<std::string> read_at(item_kind kind, const segment& from, std::int64_t& offset);
-    std::optional<std::string> read_front(item_kind kind);
 
     bool make_room(std::int64_t needed);
     bool drop_oldest(item_kind kind);

@@ -34,10 +34,6 @@ public:
 
     // False: the queue is full and nothing was taken.
     bool push(const std::string& server, call_rank rank, work what);
-    [[nodiscard]] std::size_t under_way() const noexcept
-    {
-        return under_way_;
-    }  // running and queued, all servers
     task<void> until_idle();
 
 private:
@@ -53,7 +49,7 @@ private:
     asio::io_context& lane_;
     int at_once_;
     std::size_t longest_;
-    std::size_t under_way_ = 0;
+    std::size_t under_way_ = 0;  // running and queued, all servers
     std::map<std::string, queue> servers_;
     signal idle_;
 };
