@@ -123,9 +123,7 @@ int migrate_tenants(
     migrations::fleet_settings settings;
     settings.applied_by = applied_by;
     settings.retries = values.migrations.target.retries;
-    if (values.migrations.parallel_per_server > 0)
-        settings.default_parallel = values.migrations.parallel_per_server;
-    if (what.parallel) settings.default_parallel = static_cast<int>(*what.parallel);
+    settings.parallel = static_cast<int>(what.parallel.value_or(values.migrations.parallel_per_server));
     settings.stop_requested = [] { return stop_requested.load(); };
     std::signal(SIGINT, &request_stop);
     std::signal(SIGTERM, &request_stop);

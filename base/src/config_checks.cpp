@@ -163,9 +163,6 @@ void check_servers(const std::vector<provisioned_server_config>& servers, const 
 void check_periods(const config& values, const readable& ok, const refusal& refuse)
 {
     const auto& agents = values.agents;
-    if (ok("agents.heartbeat.offline_after") && ok("agents.heartbeat.interval") &&
-        agents.heartbeat.offline_after <= agents.heartbeat.interval)
-        refuse("agents.heartbeat.offline_after", "must be longer than agents.heartbeat.interval");
     if (ok("agents.token.max_lifetime") && ok("agents.token.default_lifetime") &&
         agents.token.max_lifetime < agents.token.default_lifetime)
         refuse("agents.token.max_lifetime", "must not be shorter than agents.token.default_lifetime");

@@ -256,11 +256,6 @@ void add_tenancy(rows& to)
             LEASEHOLD_AT(multitenancy.enabled),
             "true needs vault.enabled and a license of tier MULTITENANT_SAAS")
     );
-    to.push_back(
-        key("multitenancy.self_service_provisioning",
-            LEASEHOLD_AT(multitenancy.self_service_provisioning),
-            "true after `leasehold provision-bootstrap`; false: operations wait for a DBA")
-    );
     to.push_back(choice(
         "multitenancy.defaults.tier",
         LEASEHOLD_AT(multitenancy.defaults.tier),
@@ -464,9 +459,6 @@ void add_agents(rows& to)
     );
     to.push_back(live_key("agents.heartbeat.interval", LEASEHOLD_AT(agents.heartbeat.interval), "", positive)
     );
-    to.push_back(
-        live_key("agents.heartbeat.offline_after", LEASEHOLD_AT(agents.heartbeat.offline_after), "", positive)
-    );
     to.push_back(live_key(
         "agents.max_offline",
         LEASEHOLD_AT(agents.max_offline),
@@ -490,16 +482,18 @@ void add_rest(rows& to)
     to.push_back(
         key("migrations.parallel_per_server",
             LEASEHOLD_AT(migrations.parallel_per_server),
-            "0 = 2 x cores of the server, at most 16 and 10 % of its connections",
-            between(0, 256))
+            "databases at one time",
+            between(1, 256))
     );
     to.push_back(
-        key("migrations.target.lock_timeout", LEASEHOLD_AT(migrations.target.lock_timeout), "", positive)
+        key("migrations.target.lock_timeout",
+            LEASEHOLD_AT(migrations.target.lock_timeout),
+            "both where a file says nothing else",
+            positive)
     );
     to.push_back(key(
         "migrations.target.statement_timeout", LEASEHOLD_AT(migrations.target.statement_timeout), "", positive
     ));
-    to.push_back(key("migrations.target.timeout", LEASEHOLD_AT(migrations.target.timeout), "", positive));
     to.push_back(
         key("migrations.target.retries", LEASEHOLD_AT(migrations.target.retries), "", between(0, 100))
     );

@@ -33,12 +33,22 @@ database::endpoint migration_endpoint(const config& values, database::endpoint w
     return where;
 }
 
-migrations::applied
-apply_to(database::endpoint where, const migrations::chain& chain, const std::string& applied_by)
+migrations::time_limits limits_of(const config& values)
 {
-    const auto connection = database::connect(where);
+    return {values.migrations.target.lock_timeout, values.migrations.target.statement_timeout};
+}
+
+migrations::applied apply_to(
+    const config& values,
+    database::endpoint where,
+    const migrations::chain& chain,
+    const std::string& applied_by
+)
+{
+    const auto connection = database::connect(migration_endpoint(values, std::move(where)));
     migrations::apply_settings settings;
     settings.applied_by = applied_by;
+    settings.limits = limits_of(values);
     return migrations::apply_chain(*connection, chain, settings);
 }
 
@@ -53,8 +63,7 @@ void record(const config& values, const std::string& chain, const migrations::ap
 migrations::applied migrate_registry(const config& values, const std::string& applied_by)
 {
     auto where = registry::endpoint_of(values.registry, values.registry.migrate);
-    const auto done =
-        apply_to(migration_endpoint(values, std::move(where)), migrations::registry_chain(), applied_by);
+    const auto done = apply_to(values, std::move(where), migrations::registry_chain(), applied_by);
     record(values, "registry", done);
     return done;
 }
@@ -62,8 +71,7 @@ migrations::applied migrate_registry(const config& values, const std::string& ap
 migrations::applied migrate_shared(const config& values, const std::string& applied_by)
 {
     auto where = registry::shared_endpoint_of(values.registry, values.shared);
-    const auto done =
-        apply_to(migration_endpoint(values, std::move(where)), migrations::shared_chain(), applied_by);
+    const auto done = apply_to(values, std::move(where), migrations::shared_chain(), applied_by);
     record(values, "shared", done);
     return done;
 }
@@ -72,7 +80,7 @@ migrations::applied migrate_collapsed(const config& values, const std::string& a
 {
     const auto chain = migrations::tenant_chain_of(values.migrations);
     auto where = registry::endpoint_of(values.registry, values.registry.migrate);
-    const auto done = apply_to(migration_endpoint(values, std::move(where)), chain, applied_by);
+    const auto done = apply_to(values, std::move(where), chain, applied_by);
 
     database::pool pool(registry::endpoint_of(values.registry, values.registry.migrate), 1, 8);
     registry::fleet fleet(pool);
@@ -292,6 +300,7 @@ std::pair<int, int> fleet_migration::build_templates()
 migrations::fleet_result
 fleet_migration::run(migrations::event_sink& events, migrations::fleet_settings settings)
 {
+    settings.limits = limits_of(impl_->values);
     return migrations::run_fleet(impl_->chain, *impl_, *impl_, *impl_, events, settings);
 }
 

@@ -68,13 +68,18 @@ void check_place(transaction& tx, const apply_settings& settings)
     );
 }
 
-std::string limits_of(const directives& head)
+std::string to_sql(const time_limits& limits)
 {
     return fmt::format(
         "set local lock_timeout = {}; set local statement_timeout = {};",
-        head.lock_timeout.count(),
-        head.statement_timeout.count()
+        limits.lock.count(),
+        limits.statement.count()
     );
+}
+
+time_limits limits_of(const directives& head, const time_limits& otherwise)
+{
+    return {head.lock_timeout.value_or(otherwise.lock), head.statement_timeout.value_or(otherwise.statement)};
 }
 
 void apply_file(
@@ -93,7 +98,7 @@ void apply_file(
     }
     const auto start = std::chrono::steady_clock::now();
     try {
-        tx.run_script(limits_of(file.head));
+        tx.run_script(to_sql(limits_of(file.head, settings.limits)));
         tx.run_script(file.sql);
     } catch (const database::sql_error& failed) {
         throw database::sql_error(
@@ -133,8 +138,7 @@ applied apply_chain(database::session& connection, const chain& ours, const appl
 {
     applied result;
     connection.in_transaction([&](transaction& tx) {
-        tx.run_script("set local lock_timeout = '2s'; set local statement_timeout = '60s';"
-                      "set local idle_in_transaction_session_timeout = '30s';");
+        tx.run_script(to_sql(settings.limits) + "set local idle_in_transaction_session_timeout = '30s';");
         check_place(tx, settings);
         if (settings.role) tx.run_script("set local role " + tx.quote_identifier(*settings.role));
         tx.run_script("set local search_path = " + tx.quote_identifier(settings.schema) + ", pg_temp");

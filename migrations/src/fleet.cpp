@@ -85,14 +85,14 @@ public:
     {
         const auto counts = targets.count(ours_.checksum());
         events_.planned(ours_, counts.current, counts.pending);
-        feed(targets, counts);
+        feed(targets);
         for (auto& [server, queue] : queues_) queue.close(stopping());
         for (auto& worker : workers_) worker.join();
         return {counts.current, migrated_, failed_, stopping()};
     }
 
 private:
-    void feed(target_source& targets, const target_source::plan_counts& counts)
+    void feed(target_source& targets)
     {
         std::optional<tenant_id> after;
         while (!stopping()) {
@@ -101,19 +101,16 @@ private:
             after = page.back().tenant;
             for (auto& item : page) {
                 if (stopping()) return;
-                queue_of(item.server, counts).push(std::move(item));
+                queue_of(item.server).push(std::move(item));
             }
         }
     }
 
-    server_queue& queue_of(const server_id& server, const target_source::plan_counts& counts)
+    server_queue& queue_of(const server_id& server)
     {
         const auto [place, is_new] = queues_.try_emplace(server);
         if (is_new) {
-            const auto wanted = counts.parallel_by_server.find(server);
-            const int workers =
-                wanted == counts.parallel_by_server.end() ? settings_.default_parallel : wanted->second;
-            for (int i = 0; i < workers; ++i)
+            for (int i = 0; i < settings_.parallel; ++i)
                 workers_.emplace_back([this, queue = &place->second] { work(*queue); });
         }
         return place->second;
@@ -161,6 +158,7 @@ private:
         settings.applied_by = settings_.applied_by;
         settings.expected_database = item.database;
         settings.expected_marker = item.marker;
+        settings.limits = settings_.limits;
         try {
             const auto done = apply_chain(*loan.connection, ours_, settings);
             loan.connection.reset();

@@ -34,7 +34,7 @@ def write_configuration(place: Place, stack: dict, client_tls: bool = True) -> N
         f"  router: {{ user: leasehold_router, password_file: {place.secrets}/router }}",
         f"  migrate: {{ user: leasehold_migrate, password_file: {place.secrets}/migrate }}",
         f"security: {{ hmac_key_file: {place.secrets}/hmac-key }}",
-        "multitenancy: { enabled: true, self_service_provisioning: true, delete_grace: 0s }",
+        "multitenancy: { enabled: true, delete_grace: 0s }",
         f"license: {{ file: {place.license_file} }}",
         "vault:",
         "  enabled: true",

@@ -23,7 +23,7 @@ const auto slug_rules = shaped("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", &is_slug, "s
 const fields<tenant_create> tenant_create_fields{
     {"slug", &tenant_create::slug, slug_rules},
     {"name", &tenant_create::name, between(1, 200)},
-    {"tier", &tenant_create::tier, one_of({"database"}), or_default()},
+    {"tier", &tenant_create::tier, one_of({"database"})},
     {"region", &tenant_create::region, at_most(63), or_default()},
     {"jurisdiction", &tenant_create::jurisdiction, at_most(63), or_default()},
     {"server_id", &tenant_create::server_id},
@@ -146,7 +146,7 @@ task<http::accepted> tenants_api::create(const http::context& ctx, tenant_create
 
     const auto& defaults = with_.values.multitenancy.defaults;
     nlohmann::json parameters{
-        {"tier", in.tier},
+        {"tier", in.tier.value_or(defaults.tier)},
         {"region", in.region.empty() ? defaults.region : in.region},
         {"jurisdiction", in.jurisdiction.empty() ? defaults.jurisdiction : in.jurisdiction},
     };

@@ -12,7 +12,7 @@ struct tenant_create
 {
     std::string slug;
     std::optional<std::string> name;
-    std::string tier = "database";
+    std::optional<std::string> tier;
     std::string region;
     std::string jurisdiction;
     std::optional<leasehold::server_id> server_id;

@@ -180,6 +180,32 @@ TEST_P(Apply, AnotherDatabaseThanExpectedIsNotTouched)
     );
 }
 
+TEST_P(Apply, AFileWithoutLimitsOfItsOwnHasThoseOfTheSettings)
+{
+    const auto session = owner();
+    apply_settings how;
+    how.applied_by = "test";
+    how.limits = {std::chrono::milliseconds(200), std::chrono::milliseconds(500)};
+    const auto outcome = [&](const own_files& files) {
+        return code_of([&] { apply_chain(*session, files.make(), how); });
+    };
+    const own_files files;
+    files.write("0001_create_a.sql", "create table a (n integer);");
+    EXPECT_EQ(outcome(files), "");
+    files.write("0002_wait.sql", "select pg_catalog.pg_sleep(1);");
+    EXPECT_EQ(outcome(files), "migration_failed: 0002_wait.sql failed with SQLSTATE 57014");
+    files.write("0002_wait.sql", "-- leasehold: statement_timeout 1m\nselect pg_catalog.pg_sleep(1);");
+    EXPECT_EQ(outcome(files), "");
+
+    files.write("0003_alter_a.sql", "alter table a add column t text;");
+    const auto holder = owner();
+    holder->in_transaction([&](database::transaction& tx) {
+        tx.run_script("lock table public.a in access share mode");
+        EXPECT_EQ(outcome(files), "migration_failed: 0003_alter_a.sql failed with SQLSTATE 55P03");
+    });
+    EXPECT_EQ(outcome(files), "");
+}
+
 // Two engines at once on one database: the version table's lock lets one in after the other, and neither
 // applies twice.
 TEST_P(Apply, WaitsForTheLockOnItsVersionTableAndThenFindsNothingToDo)

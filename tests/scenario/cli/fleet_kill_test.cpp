@@ -160,7 +160,6 @@ TEST(FleetUnderKills, G2_AHundredKillsApplyNothingTwiceAndSkipNothing)
     const installation made;
     auto values = made.config();
     values.provisioning.servers.clear();
-    values.multitenancy.self_service_provisioning = true;
     values.control_plane.operations.workers = 8;
     planted_files files;
     configured here(std::move(values));

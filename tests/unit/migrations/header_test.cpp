@@ -14,12 +14,12 @@ directives read(std::string_view lines)
     return parse_header("0001_create_a.sql", lines);
 }
 
-TEST(Header, HasDefaults)
+TEST(Header, NeedsNothingButThePhase)
 {
     const auto head = read("-- leasehold: phase expand\ncreate table a ();\n");
     EXPECT_EQ(head.phase, phase::expand);
-    EXPECT_EQ(head.lock_timeout, milliseconds(2000));
-    EXPECT_EQ(head.statement_timeout, milliseconds(60000));
+    EXPECT_FALSE(head.lock_timeout);  // as the configuration says
+    EXPECT_FALSE(head.statement_timeout);
     EXPECT_FALSE(head.no_transaction);
     EXPECT_FALSE(head.repeat);
 }
@@ -44,7 +44,7 @@ TEST(Header, ReadsEveryDirective)
 TEST(Header, EndsWithTheFirstOtherLine)
 {
     const auto head = read("-- leasehold: phase expand\n-- why\n-- leasehold: lock_timeout 9s\n");
-    EXPECT_EQ(head.lock_timeout, milliseconds(2000));
+    EXPECT_FALSE(head.lock_timeout);
 }
 
 TEST(Header, RefusesWhatItDoesNotKnow)

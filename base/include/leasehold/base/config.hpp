@@ -81,7 +81,6 @@ struct security_config
 struct multitenancy_config
 {
     bool enabled = false;  // true needs vault.enabled and a license of tier MULTITENANT_SAAS
-    bool self_service_provisioning = false;
     struct placement_defaults
     {
         std::string tier = "database";
@@ -208,7 +207,6 @@ struct agents_config
     struct heartbeat_settings
     {
         milliseconds interval{60000};
-        milliseconds offline_after{300000};
     } heartbeat;
     milliseconds max_offline{std::chrono::hours(24 * 90)};
 };
@@ -236,12 +234,11 @@ struct migrations_config
 {
     path tenant_dir;
     std::string tenant_mode = "extend";  // extend, replace
-    int parallel_per_server = 0;  // 0 = 2 x cores of the server, at most 16 and 10 % of its connections
+    int parallel_per_server = 4;         // databases at one time
     struct target_settings
     {
         milliseconds lock_timeout{2000};
         milliseconds statement_timeout{60000};
-        milliseconds timeout{300000};
         int retries = 5;
     } target;
 };

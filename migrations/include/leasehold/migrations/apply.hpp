@@ -9,6 +9,12 @@
 
 namespace leasehold::migrations {
 
+struct time_limits
+{
+    std::chrono::milliseconds lock{2000};
+    std::chrono::milliseconds statement{60000};
+};
+
 struct apply_settings
 {
     std::string schema = "public";
@@ -17,6 +23,7 @@ struct apply_settings
     std::optional<std::string>
         expected_marker;  // the COMMENT the database must carry; else placement_mismatch
     std::optional<std::string> expected_database;
+    time_limits limits;  // where a file says nothing else
 };
 
 struct applied

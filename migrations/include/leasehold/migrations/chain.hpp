@@ -33,8 +33,8 @@ enum class phase : std::uint8_t
 struct directives
 {
     enum phase phase = phase::expand;
-    std::chrono::milliseconds lock_timeout{2000};
-    std::chrono::milliseconds statement_timeout{60000};
+    std::optional<std::chrono::milliseconds> lock_timeout;
+    std::optional<std::chrono::milliseconds> statement_timeout;
     bool no_transaction = false;                      // slow lane
     std::optional<std::chrono::milliseconds> repeat;  // slow lane
 };

@@ -5,7 +5,6 @@
 #include <leasehold/migrations/apply.hpp>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,8 +38,6 @@ public:
     {
         std::int64_t current = 0;
         std::int64_t pending = 0;
-        std::vector<server_id> servers;               // that hold placements, for templates
-        std::map<server_id, int> parallel_by_server;  // absent: 4
     };
     virtual plan_counts count(const std::string& wanted_checksum) = 0;
     // Keyset pages in tenant order: those after `after`, at most `limit`.
@@ -81,10 +78,11 @@ public:
 
 struct fleet_settings
 {
-    int default_parallel = 4;  // per server
+    int parallel = 4;  // per server
     int retries = 5;
     std::chrono::milliseconds first_pause{250};  // doubling to 8 s, full jitter
     std::string applied_by;
+    time_limits limits;
     std::function<bool()> stop_requested;  // asked before each target; may be empty
 };
 
