@@ -108,9 +108,19 @@ TEST(Broker, B13_NoPlainHttpWhereHttpsIsConfiguredAndTheReverse)
         "https://127.0.0.1:" + s.broker.url().substr(s.broker.url().rfind(':') + 1)};  // speaks plain http
     const auto downgraded = s.connect();
     EXPECT_EQ(s.code_of_call(*downgraded), "broker_tls");
-    s.settings.nodes = {s.proxy->url()};
+    const auto behind_tls = s.proxy->url().substr(std::string_view("https").size());
+    s.settings.nodes = {"http" + behind_tls};  // speaks TLS alone
+    const auto before = s.proxy->seen("/v1/");
+    const auto plain = s.connect();
+    EXPECT_NE(s.code_of_call(*plain), "");
+    EXPECT_EQ(s.proxy->seen("/v1/"), before);
+    s.settings.nodes = {"https" + behind_tls};
     const auto right = s.connect();
     EXPECT_EQ(s.code_of_call(*right), "");
+    EXPECT_GT(s.proxy->seen("/v1/"), before);
+    s.settings.nodes = {s.broker.url()};  // and plain HTTP where it is spoken, and configured
+    const auto as_configured = s.connect();
+    EXPECT_EQ(s.code_of_call(*as_configured), "");
 }
 
 }  // namespace
