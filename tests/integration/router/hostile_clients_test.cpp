@@ -203,8 +203,15 @@ TEST(RouterHostile, BytesBetweenSslRequestAndHandshakeEndTheConnection)
 {
     router_stage s;
     s.start();
+    const std::string ssl_request("\0\0\0\x08\x04\xd2\x16\x2f", 8);
+    raw_client patient(s.port());  // without them it is asked to begin its handshake
+    patient.send(ssl_request);
+    EXPECT_EQ(patient.read_all(1s), "S");
+    EXPECT_FALSE(patient.is_closed());
+    for (const auto* tenant : {&s.acme, &s.globex}) EXPECT_EQ(sqlstate_of_login(s.client(*tenant)), "");
+
     raw_client injector(s.port());
-    injector.send(std::string("\0\0\0\x08\x04\xd2\x16\x2f", 8) + startup("root", "acme"));
+    injector.send(ssl_request + startup("root", "acme"));
     const auto said = injector.read_all(5s);
     EXPECT_EQ(said.find("SCRAM"), std::string::npos);
     EXPECT_TRUE(injector.is_closed());

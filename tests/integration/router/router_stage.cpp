@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 
 namespace leasehold::router::test {
@@ -23,6 +24,7 @@ router_stage::router_stage(int major, lease_terms terms)
     , keys(hmac_keys::make_file_content())
     , socket_path_((folder / ".s.PGSQL.5432").string())
 {
+    std::signal(SIGPIPE, SIG_IGN);  // as the product does: a client that goes in its handshake raises it
     log::configure(log_level::error, log::form::json);
     add_server();
     acme = add_tenant("acme", terms);
