@@ -73,7 +73,9 @@ class Folder:
         DATABASE, three hundred files, took up to three times its CPU after the end of an earlier stack. File systems
         without the attribute refuse it and need none.
         """
-        subprocess.run(["chattr", "+T", self.path], stderr=subprocess.DEVNULL, check=False)
+        chattr = shutil.which("chattr")
+        if chattr:
+            subprocess.run([chattr, "+T", self.path], stderr=subprocess.DEVNULL, check=False)
 
     def check(self) -> None:
         status = os.lstat(self.path)
