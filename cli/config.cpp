@@ -12,7 +12,7 @@ namespace {
 int check(const invocation& how)
 {
     const auto loaded = load_local_config(how);
-    auto problems = check_files(loaded.values);
+    auto problems = check_files(loaded.values, how.development);
     const auto& values = loaded.values;
     for (const auto& [key, files] :
          {std::pair("control_plane.tls", &values.control_plane.tls),

@@ -138,7 +138,7 @@ int look_at_everything(const invocation& how)
     const auto values = load_local_config(how).values;
     log::configure(log_level::error, log::form::text);
     all.tell("configuration", true, "good");
-    const auto problems = check_files(values);
+    const auto problems = check_files(values, how.development);
     for (const auto& one : problems)
         all.tell(one.key, false, one.text, "correct the file, then `leasehold config check`");
     if (problems.empty()) all.tell("files", true, "all there, closed to others");

@@ -78,7 +78,7 @@ int serve(const invocation& how, const std::string& role_text)
 
     // In this order: a missing broker file must not hide that there is no license, and no listener opens
     // before both are known.
-    auto problems = check_files(values);
+    auto problems = check_files(values, how.development);
     const auto of_broker = std::stable_partition(problems.begin(), problems.end(), [](const auto& one) {
         return !is_of_broker(one);
     });

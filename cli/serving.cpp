@@ -121,7 +121,7 @@ config_changes serving::reload(const config& fresh)
 {
     auto next = std::make_shared<config>(values_);
     auto changes = take_reloadable(*next, fresh);
-    refuse(check_files(fresh));
+    refuse(check_files(fresh, development_));
     refuse(check_together(*next, development_));  // new TLS files and an old address, say
     if (next->registry.sslmode == "verify-full") http::check_ca(next->registry.ca_file);
     if (next->vault.enabled) http::check_ca(next->vault.ca_file);

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace leasehold {
 namespace {
 
@@ -14,10 +17,23 @@ enum class need : std::uint8_t
     folder,
 };
 
+// What samples say, and one character over and over (a key of zeros).
+bool is_sample(std::string_view text)
+{
+    constexpr std::array<std::string_view, 9> known{
+        "admin", "changeme", "change-me", "example", "leasehold", "password", "postgres", "secret", "test"};
+    const auto line = text.substr(0, text.find_first_of("\r\n"));
+    return std::find(known.begin(), known.end(), line) != known.end() ||
+           (!line.empty() && line.find_first_not_of(line.front()) == std::string_view::npos);
+}
+
 class file_checks
 {
 public:
-    explicit file_checks(std::vector<config_problem>& problems) : problems_(problems) {}
+    file_checks(std::vector<config_problem>& problems, bool is_development)
+        : problems_(problems)
+        , is_development_(is_development)
+    {}
 
     void look(std::string_view key, const path& file, need how)
     {
@@ -32,10 +48,15 @@ public:
             return;
         }
         try {
-            if (how == need::readable)
+            if (how == need::readable) {
                 static_cast<void>(load_file(file));
-            else
-                static_cast<void>(load_secret_file(file));
+            } else if (is_sample(load_secret_file(file).reveal()) && !is_development_) {
+                throw error(
+                    error_kind::invalid,
+                    "secret_is_sample",
+                    file.native() + " holds a secret that everybody knows"
+                );
+            }
         } catch (const error& bad) {
             problems_.push_back({std::string(key), 0, bad.what()});
         }
@@ -59,14 +80,15 @@ public:
 
 private:
     std::vector<config_problem>& problems_;
+    bool is_development_;
 };
 
 }  // namespace
 
-std::vector<config_problem> check_files(const config& values)
+std::vector<config_problem> check_files(const config& values, bool is_development)
 {
     std::vector<config_problem> problems;
-    file_checks checks(problems);
+    file_checks checks(problems, is_development);
     const auto& registry = values.registry;
     if (registry.sslmode == "verify-full") checks.look("registry.ca_file", registry.ca_file, need::readable);
     checks.look("registry.control_plane.password_file", registry.control_plane.password_file, need::secret);

@@ -541,8 +541,8 @@ TEST(Config, ReadsTheServersOfTheList)
 
 TEST(Config, FilesAreOpenedAndAllProblemsNamed)
 {
-    const scratch_file good("secret\n");
-    const scratch_file open_to_all("secret\n");
+    const scratch_file good("qDn3vXzR\n");
+    const scratch_file open_to_all("qDn3vXzR\n");
     std::filesystem::permissions(
         open_to_all.at(), std::filesystem::perms::others_read, std::filesystem::perm_options::add
     );
@@ -552,15 +552,34 @@ TEST(Config, FilesAreOpenedAndAllProblemsNamed)
     values.registry.control_plane.password_file = good.at();
     values.registry.router.password_file = good.at();
     values.registry.migrate.password_file = "";
-    EXPECT_TRUE(check_files(values).empty()) << check_files(values).at(0).text;
+    EXPECT_TRUE(check_files(values, false).empty()) << check_files(values, false).at(0).text;
     values.registry.control_plane.password_file = open_to_all.at();
     values.registry.router.password_file = empty.at();
     values.registry.migrate.password_file = "/no/such/file";
-    const auto problems = check_files(values);
+    const auto problems = check_files(values, false);
     ASSERT_EQ(problems.size(), 3U);
     EXPECT_NE(problems[0].text.find("secret_file_world_readable"), std::string::npos) << problems[0].text;
     EXPECT_NE(problems[1].text.find("secret_file_empty"), std::string::npos) << problems[1].text;
     EXPECT_NE(problems[2].text.find("secret_file_missing"), std::string::npos) << problems[2].text;
+}
+
+TEST(Config, ASampleSecretIsRefusedUnlessInDevelopment)
+{
+    config values;
+    values.registry.sslmode = "disable";
+    values.registry.control_plane.password_file = "";
+    values.registry.router.password_file = "";
+    for (const auto* sample : {"changeme\n", "secret", "0000000000000000\n"}) {
+        const scratch_file known(sample);
+        values.registry.migrate.password_file = known.at();
+        const auto problems = check_files(values, false);
+        ASSERT_EQ(problems.size(), 1U) << sample;
+        EXPECT_NE(problems[0].text.find("secret_is_sample"), std::string::npos) << problems[0].text;
+        EXPECT_TRUE(check_files(values, true).empty()) << sample;
+    }
+    const scratch_file own("changeme-no-more-7f\n");
+    values.registry.migrate.password_file = own.at();
+    EXPECT_TRUE(check_files(values, false).empty());
 }
 
 TEST(Address, ParsesAndPrintsItsThreeForms)

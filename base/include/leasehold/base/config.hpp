@@ -348,7 +348,8 @@ std::vector<config_problem> check_together(const config& values, bool is_develop
 // Opens every *_file that is set and used: problems as secret_file_* and file_* codes in the texts. Calls
 // nobody. A file that the product itself makes on first use (HMAC key, bootstrap key, unseal keys) may be
 // absent.
-std::vector<config_problem> check_files(const config& values);
+// Without `is_development` a secret that everybody knows, from a sample, is a problem too: secret_is_sample.
+std::vector<config_problem> check_files(const config& values, bool is_development);
 
 // Every key with its default and comment as YAML: deploy/leasehold.example.yaml is exactly this.
 std::string config_reference();
