@@ -30,15 +30,6 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     VALUES (p_kind, p_tenant, coalesce(p_payload, '{}')) RETURNING id
 $$;
 
--- The newest change row this session has written, NULL if none: what an operation then waits for.
-CREATE FUNCTION registry_last_change() RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    RETURN currval(pg_get_serial_sequence('registry_change', 'id'));
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-    RETURN NULL;
-END $$;
-
 -- Row trigger of the tables a router must know. Arguments: kind, column that names the row, column of the tenant
 -- ('' = none). The payload is {"act": "insert|update|delete", "<column>": value}.
 CREATE FUNCTION registry_change_feed() RETURNS trigger

@@ -4,7 +4,7 @@
 -- and calls the functions of its trade. The owner of the chain, leasehold_registry_migrate, needs no grant.
 
 REVOKE EXECUTE ON FUNCTION
-    registry_change_notify(), registry_announce(text, uuid, jsonb), registry_last_change(), registry_change_feed(),
+    registry_change_notify(), registry_announce(text, uuid, jsonb), registry_change_feed(),
     registry_audit_refuse(),
     registry_audit_hash(bytea, bigint, timestamptz, text, text, uuid, text, text, inet, text, jsonb),
     registry_append_audit(text, text, uuid, text, text, inet, text, jsonb), registry_verify_audit(),
@@ -40,7 +40,7 @@ GRANT SELECT, UPDATE (document, installed_by, first_seen, high_water_time) ON re
 GRANT SELECT, DELETE ON registry_change TO leasehold_registry_control;
 GRANT SELECT ON registry_audit_event, registry_audit_head TO leasehold_registry_control;
 GRANT EXECUTE ON FUNCTION
-    registry_announce(text, uuid, jsonb), registry_last_change(),
+    registry_announce(text, uuid, jsonb),
     registry_audit_hash(bytea, bigint, timestamptz, text, text, uuid, text, text, inet, text, jsonb),
     registry_append_audit(text, text, uuid, text, text, inet, text, jsonb), registry_verify_audit(),
     registry_tenant_may_become(text, text),

@@ -108,7 +108,7 @@ task<std::int64_t> hosts::set_state(
             );
         }
         tx.change(set_host_state, id, to);
-        const auto change = last_change(tx);
+        const auto change = last_change(tx, tenant);
         append_audit(tx, who, action, tenant, id.to_string(), {{"from", state}, {"to", to}});
         return change;
     });

@@ -160,7 +160,7 @@ tenants::moved move_tenant(
     }
     tenants::moved done;
     done.generation = answer.get<std::int64_t>("generation");
-    done.change = last_change(tx);
+    done.change = last_change(tx, id);
     return done;
 }
 
@@ -331,7 +331,7 @@ task<nlohmann::json> tenants::remove_routes(principal who, tenant_id id)
         removed["hosts"] = tx.change(delete_hosts, id);
         removed["enrollment_tokens"] = tx.change(delete_tokens, id);
         removed["keys"] = tx.change(delete_keys, id);
-        const auto change = last_change(tx);
+        const auto change = last_change(tx, id);
         append_audit(tx, who, "tenant.routes_removed", id, "", removed);
         removed["change"] = change;
         return removed;

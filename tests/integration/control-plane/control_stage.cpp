@@ -105,6 +105,17 @@ registry::operation control_stage::finish(operation_id id)
     }
 }
 
+std::string control_stage::waits_for(operation_id id)
+{
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < until) {
+        const auto seen = run(operations.get(id));
+        if (seen.waiting_for || seen.finished_at) return seen.waiting_for.value_or("");
+        run(sleep_for(std::chrono::milliseconds(20)));
+    }
+    return "nothing, in time";
+}
+
 registry::operation control_stage::succeed(operation_id id)
 {
     auto ended = finish(id);

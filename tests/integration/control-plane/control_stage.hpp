@@ -48,6 +48,8 @@ public:
     operation_id start(const std::string& kind, const tenant_id& tenant);
     // Waits until it has succeeded, failed or been cancelled.
     registry::operation finish(operation_id id);
+    // Waits until it waits, and says for what; "" when it has ended instead.
+    std::string waits_for(operation_id id);
     // finish, and it must have succeeded; says which step failed otherwise.
     registry::operation succeed(operation_id id);
     // A whole tenant on this server.

@@ -88,6 +88,75 @@ TEST_P(Tenant, P8_ASuspendedTenantIsCutAndServedAgainAfterResume)
     EXPECT_EQ(attempt(*stage.connect(a, again), "select * from public.hosts"), "");
 }
 
+// A router that has registered, and says how far it is when the test wants it.
+class held_router
+{
+public:
+    explicit held_router(const leasehold::test::installation& in, std::int64_t applied) : in_(in)
+    {
+        in_.run("select public.registry_router_register(" + id_ + ", 'router', 'held', '', '{}', 1, '', '')");
+        acknowledge(applied);
+    }
+    ~held_router() { in_.run("select public.registry_router_deregister(" + id_ + ")"); }
+    held_router(const held_router&) = delete;
+    held_router& operator=(const held_router&) = delete;
+    void acknowledge(std::int64_t applied) const
+    {
+        in_.run("select public.registry_router_ack(" + id_ + ", " + std::to_string(applied) + ", '{}')");
+    }
+
+private:
+    const leasehold::test::installation& in_;
+    std::string id_ = "'" + router_id::time_ordered().to_string() + "'";
+};
+
+// The process was killed after the change and before the step was done.
+TEST_P(Tenant, P8_ARepeatedStepWaitsForTheRoutersAsTheFirstDid)
+{
+    const auto newest_of = [&](const facilities::place& at) {
+        const auto rows = stage.installation.rows(
+            "select max(id) from public.registry_change where tenant_id = '" + at.where.tenant.to_string() +
+            "'"
+        );
+        return std::stoll(rows.at(0)[0].value());
+    };
+    stage.installation.run(fmt::format(
+        "select public.registry_tenant_transition('{}', array['active'], 'suspended', 'the killed one', "
+        "'tenant.suspend', null, null, '{{}}')",
+        a.where.tenant.to_string()
+    ));
+    const auto wanted = newest_of(a);
+    const held_router router(stage.installation, wanted - 1);
+
+    const auto suspended = stage.start("suspend", a.where.tenant);
+    EXPECT_EQ(stage.waits_for(suspended), "routers");
+    EXPECT_EQ(attempt(*stage.connect(a, stage.lease(a, role_class::rw)), "select 1"), "");  // no gate as yet
+    router.acknowledge(wanted);
+    const auto ended = stage.succeed(suspended);
+    EXPECT_EQ(ended.steps.at(1).output.at("change"), wanted);
+
+    // Each call of a step, twice: the second changes nothing and names the same change.
+    const auto who = registry::principal::system("test");
+    const std::vector<std::string> from{"suspended"};
+    for (int i = 0; i < 2; ++i) {
+        const auto moved =
+            stage.run(stage.tenants.transition(who, a.where.tenant, from, "active", "tenant.resume"));
+        EXPECT_EQ(moved.change, newest_of(a));
+    }
+    const auto published = stage.run(stage.tenants.publish(who, a.where.tenant, a.where.generation));
+    EXPECT_EQ(published.change, newest_of(a));
+    stage.installation.run(fmt::format(
+        "insert into public.registry_domain (domain, tenant_id) values ('held.example', '{}')",
+        a.where.tenant.to_string()
+    ));
+    for (const int domains : {1, 0}) {
+        const auto removed = stage.run(stage.tenants.remove_routes(who, a.where.tenant));
+        EXPECT_EQ(removed.at("domains"), domains);
+        EXPECT_EQ(removed.at("change"), newest_of(a));
+    }
+    EXPECT_GT(newest_of(a), newest_of(b));  // and none of them is the neighbour's
+}
+
 TEST_P(Tenant, DeletionLeavesNothingAnywhere)
 {
     const auto tid_text = tid::of(a.where.tenant).text();

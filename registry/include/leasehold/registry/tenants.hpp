@@ -91,8 +91,9 @@ public:
         std::optional<std::int64_t> max_tenants
     );
 
-    // Moves the state machine, with its audit event. Returns the tenant's generation, and the change id that
-    // routers must reach (0: nothing changed). Errors: not_found tenant_not_found, conflict tenant_state.
+    // Moves the state machine, with its audit event; a tenant that is there already stays as it is. Returns
+    // the tenant's generation, and the change id that routers must reach. Errors: not_found tenant_not_found,
+    // conflict tenant_state.
     struct moved
     {
         std::int64_t generation = 0;
