@@ -58,13 +58,14 @@ task<void> front_lane::serve(int descriptor, sockaddr_storage peer, std::string 
     const bool has_place = room_.enter(group_of(peer), client.place(), [&client] { client.shut(); });
     if (!has_place || world_.is_draining.load()) co_return;
     logins_.insert(&client);
+    const auto leave = [this](login* one) { logins_.erase(one); };
+    const std::unique_ptr<login, decltype(leave)> listed(&client, leave);  // however it ends
     try {
         auto life = client.run();
         co_await with_timeout(std::move(life), values().router.clients.login_timeout, "login_timeout");
     } catch (const error& late) {
         if (late.code() != "login_timeout") log::failure("login.failed", late);
     }
-    logins_.erase(&client);
 }
 
 }  // namespace leasehold::router
