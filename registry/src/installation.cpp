@@ -36,6 +36,9 @@ constexpr query list_behind{
     ) R"( as seen_at
       from public.registry_routers_behind($1::bigint))"};
 
+constexpr query delete_old_changes{
+    "changes_prune", "delete from public.registry_change where at < now() - interval '1 day'"};
+
 constexpr query list_schema_states{"schema_states", R"(
     select chain, version, checksum from public.registry_schema_state where tenant_id is null)"};
 
@@ -138,6 +141,11 @@ task<std::vector<live_router>> installation::routers_behind(std::int64_t change)
         for (const auto& row : tx.find_all(list_behind, change)) found.push_back(to_router(row));
         return found;
     });
+}
+
+task<void> installation::prune_changes()
+{
+    co_await pool_.run([](transaction& tx) { tx.change(delete_old_changes); });
 }
 
 task<std::vector<installation::schema_state>> installation::schema_states()

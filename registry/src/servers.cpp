@@ -42,6 +42,12 @@ constexpr query ready_template{"template_ready", R"(
         select from public.registry_template where server_id = $1::uuid and chain_checksum = $2 and state = 'ready')
     on conflict (server_id, chain_checksum) do update set state = 'ready', built_at = now() where t.state <> 'ready')"};
 
+constexpr query list_superseded{"templates_superseded", R"(
+    select database from public.registry_template where server_id = $1::uuid order by built_at desc offset 2)"};
+
+constexpr query delete_template{"template_delete", R"(
+    delete from public.registry_template where server_id = $1::uuid and database = $2)"};
+
 server to_server(const database::row& row)
 {
     server found;
@@ -137,6 +143,21 @@ task<void> servers::store_preflight(
 task<void> servers::template_ready(server_id id, std::string checksum, std::string database)
 {
     co_await pool_.run([&](transaction& tx) { tx.change(ready_template, id, checksum, database); });
+}
+
+task<std::vector<std::string>> servers::superseded_templates(server_id id)
+{
+    co_return co_await pool_.run([&](transaction& tx) {
+        std::vector<std::string> found;
+        for (const auto& row : tx.find_all(list_superseded, id))
+            found.push_back(row.get<std::string>("database"));
+        return found;
+    });
+}
+
+task<void> servers::forget_template(server_id id, std::string database)
+{
+    co_await pool_.run([&](transaction& tx) { tx.change(delete_template, id, database); });
 }
 
 }  // namespace leasehold::registry

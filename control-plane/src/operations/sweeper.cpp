@@ -2,6 +2,7 @@
 
 #include "operations/server_preflight.hpp"
 #include "servers/sweep.hpp"
+#include "servers/template_database.hpp"
 
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>
@@ -49,12 +50,14 @@ task<void> sweeper::run()
 
 task<void> sweeper::sweep_all()
 {
+    co_await with_.installation.prune_changes();
     const auto all = co_await with_.servers.list();
     for (const auto& server : all) {
         if (stopping_) co_return;
         if (!server.broker_config) continue;
         try {
             co_await sweep_one(server);
+            co_await sweep_templates(server);
             const bool is_due = is_preflight_older(server, preflight_interval, real_clock().wall());
             if (is_due) co_await preflight_server(with_, registry::principal::system("preflight"), server);
         } catch (const std::exception& failed) {
@@ -80,6 +83,18 @@ task<void> sweeper::sweep_one(registry::server at)
          {"sessions", done.sessions_ended},
          {"still_blocked", done.still_blocked.size()}}
     );
+}
+
+task<void> sweeper::sweep_templates(registry::server at)
+{
+    const auto superseded = co_await with_.servers.superseded_templates(at.id);
+    for (const auto& name : superseded) {
+        co_await with_.with_maintenance(at, [&](database::session& maintenance) {
+            servers::drop_superseded_template(maintenance, name);
+        });
+        co_await with_.servers.forget_template(at.id, name);
+        log::info("template.dropped", {{"server", at.name}, {"template", name}});
+    }
 }
 
 }  // namespace leasehold::control_plane::operations

@@ -16,8 +16,9 @@ struct sweeper_settings
 };
 
 // Goes round the servers and ends what a revocation left: lease logins past their end or blocked from being
-// dropped, and sessions whose role is gone. It looks at the server, not at the broker's bookkeeping. Once a
-// day it looks each server over as a whole (preflight). Owner and thread: the control plane's lane.
+// dropped, and sessions whose role is gone. So end templates that newer ones superseded, and changes that
+// every router has read long since. It looks at the server, not at the broker's bookkeeping. Once a day it
+// looks each server over as a whole (preflight). Owner and thread: the control plane's lane.
 class sweeper
 {
 public:
@@ -30,6 +31,7 @@ public:
 private:
     task<void> run();
     task<void> sweep_one(registry::server at);
+    task<void> sweep_templates(registry::server at);
 
     asio::io_context& on_;
     facilities& with_;

@@ -56,4 +56,12 @@ void drop_unfinished_template(session& maintenance, const std::string& name)
     maintenance.run_plain("drop database if exists " + maintenance.quote_identifier(name) + " with (force)");
 }
 
+void drop_superseded_template(session& maintenance, const std::string& name)
+{
+    if (look_at_template(maintenance, name) == database_state::absent) return;
+    const auto quoted = maintenance.quote_identifier(name);
+    maintenance.run_plain("alter database " + quoted + " is_template false");
+    maintenance.run_plain("drop database if exists " + quoted);
+}
+
 }  // namespace leasehold::control_plane::servers

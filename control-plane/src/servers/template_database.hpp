@@ -18,5 +18,7 @@ void create_template_database(session& maintenance, const std::string& name);  /
 void prepare_template(session& inside);                                        // rights of the template owner
 void finish_template(session& maintenance, const std::string& name);
 void drop_unfinished_template(session& maintenance, const std::string& name);
+// One that newer ones have superseded; a database that is being made of it holds it up.
+void drop_superseded_template(session& maintenance, const std::string& name);
 
 }  // namespace leasehold::control_plane::servers

@@ -44,6 +44,8 @@ public:
     task<std::vector<live_router>> routers();
     // Live routers that have not applied `change` yet.
     task<std::vector<live_router>> routers_behind(std::int64_t change);
+    // The change feed keeps a day; who is further behind reads everything anew.
+    task<void> prune_changes();
 
     // What a chain of this partition stands at, as the engine last recorded it.
     struct schema_state

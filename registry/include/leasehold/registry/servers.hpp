@@ -52,6 +52,9 @@ public:
 
     // Writes down that this server has a template of the chain; it was looked at.
     task<void> template_ready(server_id id, std::string checksum, std::string database);
+    // Databases of this server's templates but the last two.
+    task<std::vector<std::string>> superseded_templates(server_id id);
+    task<void> forget_template(server_id id, std::string database);
 
 private:
     database::pool& pool_;
