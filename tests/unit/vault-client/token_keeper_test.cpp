@@ -92,6 +92,7 @@ TEST(TokenKeeper, RefusesABatchToken)
             grant.is_service = false;
             co_return grant;
         }
+        void use_files(const broker_identity_config&) override {}  // it has none
         std::string text = "batch";
     };
     playground p;
