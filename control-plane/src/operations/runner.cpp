@@ -118,8 +118,13 @@ task<void> runner::keep_hold(operation_id id, std::int64_t fence, std::shared_pt
         for (auto waited = slice; waited < settings_.lease / 3 && !*done; waited += slice)
             co_await sleep_for(slice);
         if (*done) co_return;
-        const bool held = co_await store_.hold(id, fence, settings_.lease);
-        if (!held) co_return;  // the next write of the step says so
+        try {
+            const bool held = co_await store_.hold(id, fence, settings_.lease);
+            if (!held) co_return;  // the next write of the step says so
+        } catch (const std::exception& failed) {
+            // The hold lasts for another try or two.
+            log::failure("operation.hold_failed", failed, {{"operation", id.to_string()}});
+        }
     }
 }
 

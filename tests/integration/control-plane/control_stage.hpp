@@ -31,6 +31,7 @@ public:
     control_stage(const control_stage&) = delete;
     control_stage& operator=(const control_stage&) = delete;
 
+    asio::io_context& lane() noexcept { return lane_; }
     template <class T>
     T run(task<T> work)
     {
