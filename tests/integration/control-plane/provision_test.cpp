@@ -1,4 +1,5 @@
 #include "control_stage.hpp"
+#include "servers/catalog.hpp"
 
 #include <leasehold/base/crypto.hpp>
 
@@ -24,6 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Servers, Provision, ::testing::Values("eu-1", "us-1"), 
 
 TEST_P(Provision, MakesATenantStepByStep)
 {
+    const auto neighbour = stage.provision(GetParam());
     const auto made = stage.ask("acme", GetParam());
     const auto ended = stage.succeed(made.operation);
     std::vector<std::string> steps;
@@ -56,6 +58,9 @@ TEST_P(Provision, MakesATenantStepByStep)
             .at(0)[0],
         at.marker
     );
+    // The neighbour's carries its own.
+    EXPECT_NE(neighbour.marker, at.marker);
+    EXPECT_EQ(servers::marker_on(*root, neighbour.where.database), neighbour.marker);
     // The leases of `verify` are gone, and no login of the tenant is left.
     EXPECT_EQ(
         number(
@@ -82,28 +87,32 @@ TEST_P(Provision, AKeptConnectionServesAgainUntilItHasEnded)
     EXPECT_NE(backend(), fresh);
 }
 
-// P6: what PUBLIC may do with this tenant's database and the templates, looked at as often as possible while
-// it is made.
+// P6: what PUBLIC may do with any database of the server, looked at as often as possible while a tenant's is
+// made beside another's.
 TEST_P(Provision, P6_PublicMayNeverConnectWhileATenantIsMade)
 {
+    const auto neighbour = stage.provision(GetParam());
     const auto made = stage.ask("acme", GetParam());
-    const auto tid_text = tid::of(made.tenant).text();
+    const auto own_name = "t_" + tid::of(made.tenant).text() + "_1";
     std::atomic<bool> done = false;
     std::atomic<int> looks = 0;
     std::atomic<int> seen_closed = 0;
-    std::atomic<int> open_to_public = 0;
+    std::atomic<int> seen_neighbour = 0;
+    std::set<std::string> open_to_public;  // the thread's, until it is joined
     std::thread poll([&] {
         const auto root =
             database::connect(leasehold::test::the_stack().server(GetParam()).superuser_endpoint());
         const auto look =
-            "select d.datallowconn, count(*) filter (where a.grantee = 0) as n from pg_database d, "
-            "aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname like 't\\_" +
-            tid_text + "\\_%' or d.datname like 'leasehold\\_%' group by d.datname, d.datallowconn";
+            "select d.datname::text as name, d.datallowconn, count(*) filter (where a.grantee = 0) as n "
+            "from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a "
+            "group by d.datname, d.datallowconn";
         while (!done) {
             for (const auto& row : root->run_plain_rows(look)) {
                 const bool allows = row.get<bool>("datallowconn");
-                if (!allows) ++seen_closed;
-                if (allows && row.get<int>("n") > 0) ++open_to_public;
+                const auto name = row.get<std::string>("name");
+                if (name == own_name && !allows) ++seen_closed;
+                if (name == neighbour.where.database) ++seen_neighbour;
+                if (allows && row.get<int>("n") > 0) open_to_public.insert(name);
             }
             ++looks;
         }
@@ -119,59 +128,76 @@ TEST_P(Provision, P6_PublicMayNeverConnectWhileATenantIsMade)
     poll.join();
     EXPECT_GT(looks, 20);
     EXPECT_GT(seen_closed, 0);
-    EXPECT_EQ(open_to_public, 0);
+    EXPECT_GT(seen_neighbour, 0);
+    EXPECT_EQ(open_to_public, std::set<std::string>());
 }
 
 TEST_P(Provision, P6_TheProvisionerReadsNoTenantRow)
 {
-    const auto at = stage.provision(GetParam());
-    const auto inside = database::connect(stage.run(stage.access.provisioner(at.server, at.where.database)));
-    for (const char* sql :
-         {"select * from public.hosts",
-          "insert into public.tags (name) values ('x')",
-          "select * from public.schema_version"}) {
-        EXPECT_EQ(attempt(*inside, sql), "42501") << sql;
+    const auto a = stage.provision(GetParam());
+    const auto b = stage.provision(GetParam());
+    for (const auto* at : {&a, &b}) {
+        // What must not be read is there.
+        const auto own = stage.lease(*at, role_class::rw);
+        const auto writer = stage.connect(*at, own);
+        ASSERT_EQ(commit(*writer, "insert into public.tags (name) values ('x')"), "");
+        ASSERT_EQ(number(*writer, "select count(*) from public.tags where name = 'x'"), 1);
+
+        const auto inside =
+            database::connect(stage.run(stage.access.provisioner(at->server, at->where.database)));
+        for (const char* sql :
+             {"select * from public.tags",
+              "select * from public.hosts",
+              "insert into public.tags (name) values ('y')",
+              "select * from public.schema_version"}) {
+            EXPECT_EQ(attempt(*inside, sql), "42501") << sql;
+        }
+        // On 15 whoever has CREATEROLE can grant itself any role: accepted there by name
+        // (createrole_is_superuser). Without that act it is a member of nothing on both.
+        for (const auto* of : {&a, &b}) {
+            for (const auto& role : servers::role_names(of->where.name).all())
+                EXPECT_EQ(attempt(*inside, "set local role \"" + role + "\""), "42501") << role;
+        }
     }
-    // On 15 whoever has CREATEROLE can grant itself any role: accepted there by name
-    // (createrole_is_superuser). Without that act it is a member of nothing on both.
-    for (const auto& role : servers::role_names(at.where.name).all()) {
-        EXPECT_EQ(attempt(*inside, "set local role \"" + role + "\""), "42501") << role;
-    }
-    const auto own = stage.lease(at, role_class::rw);
-    const auto writer = stage.connect(at, own);
-    EXPECT_EQ(
-        attempt(*writer, "select * from public.hosts; insert into public.tags (name) values ('x')"), ""
-    );
 }
 
 TEST_P(Provision, P6_ATenantsOwnerDoesNotOwnItsDatabase)
 {
     const auto at = stage.provision(GetParam());
+    const auto neighbour = stage.provision(GetParam());
     const auto lease = stage.lease(at, role_class::migrate);
     const auto owner = stage.connect(at, lease);
-    const auto quoted = owner->quote_identifier(at.where.database);
-    for (const auto& sql :
-         {"comment on database " + quoted + " is 'mine'",
-          "alter database " + quoted + " rename to mine",
-          "alter database " + quoted + " connection limit 1000",
-          "alter database " + quoted + " set work_mem = '1GB'",
-          "alter database " + quoted + " allow_connections false"}) {
-        EXPECT_EQ(attempt(*owner, sql), "42501") << sql;
-    }
     const auto elsewhere = stage.superuser(at);
-    try {
-        owner->run_plain("drop database " + quoted);
-        ADD_FAILURE() << "dropped";
-    } catch (const database::sql_error& refused) {
-        EXPECT_EQ(refused.sqlstate(), "42501");
+    const auto acts_on = [&](const std::string& database) {
+        const auto quoted = owner->quote_identifier(database);
+        return std::vector<std::string>{
+            "comment on database " + quoted + " is 'mine'",
+            "alter database " + quoted + " connection limit 1000",
+            "alter database " + quoted + " set work_mem = '1GB'"};
+    };
+    for (const auto& database : {at.where.database, neighbour.where.database}) {
+        const auto quoted = owner->quote_identifier(database);
+        auto acts = acts_on(database);
+        acts.push_back("alter database " + quoted + " rename to mine");
+        acts.push_back("alter database " + quoted + " allow_connections false");
+        for (const auto& sql : acts) EXPECT_EQ(attempt(*owner, sql), "42501") << sql;
+        try {
+            owner->run_plain("drop database " + quoted);
+            ADD_FAILURE() << "dropped";
+        } catch (const database::sql_error& refused) {
+            EXPECT_EQ(refused.sqlstate(), "42501");
+        }
+        EXPECT_EQ(
+            number(
+                *elsewhere,
+                "select count(*) from pg_database where datname = '" + database + "' and datallowconn"
+            ),
+            1
+        );
+        // Its owner may do what the tenant may not.
+        const auto provisioner = database::connect(stage.run(stage.access.provisioner(at.server)));
+        for (const auto& sql : acts_on(database)) EXPECT_EQ(attempt(*provisioner, sql), "") << sql;
     }
-    EXPECT_EQ(
-        number(
-            *elsewhere,
-            "select count(*) from pg_database where datname = '" + at.where.database + "' and datallowconn"
-        ),
-        1
-    );
     // What is inside is its own.
     EXPECT_EQ(
         attempt(
