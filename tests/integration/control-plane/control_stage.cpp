@@ -14,16 +14,17 @@ namespace {
 
 constexpr std::chrono::seconds patience(90);
 
-operations::runner_settings quick_runner()
+operations::runner_settings quick_runner(int workers)
 {
     operations::runner_settings how;
-    how.poll = std::chrono::milliseconds(50);
+    how.workers = workers;
+    how.poll = std::chrono::milliseconds(12) * workers;  // all idle ones together ask no more often
     return how;
 }
 
 }  // namespace
 
-control_stage::control_stage(int runners)
+control_stage::control_stage(int runners, int workers_of_each, begin when)
     : pool(
           registry::endpoint_of(installation.config().registry, installation.config().registry.control_plane),
           4,
@@ -45,15 +46,20 @@ control_stage::control_stage(int runners)
 {
     for (int i = 0; i < runners; ++i) {
         auto made = std::make_unique<operations::runner>(
-            lane_, operations, "runner-" + std::to_string(i), quick_runner()
+            lane_, operations, "runner-" + std::to_string(i), quick_runner(workers_of_each)
         );
         made->add(std::make_unique<operations::provision>(with));
         made->add(std::make_unique<operations::suspend>(with));
         made->add(std::make_unique<operations::resume>(with));
         made->add(std::make_unique<operations::remove_tenant>(with));
-        made->start();
         runners_.push_back(std::move(made));
     }
+    if (when == begin::at_once) start_runners();
+}
+
+void control_stage::start_runners()
+{
+    for (const auto& one : runners_) one->start();
 }
 
 control_stage::~control_stage()

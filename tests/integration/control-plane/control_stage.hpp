@@ -10,6 +10,7 @@
 #include <leasehold/migrations/chain.hpp>
 #include <leasehold/vault-client/identified_broker.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,11 +27,17 @@ using operations::facilities;
 class control_stage
 {
 public:
-    explicit control_stage(int runners = 1);
+    enum class begin : std::uint8_t
+    {
+        at_once,
+        when_told,  // by start_runners()
+    };
+    explicit control_stage(int runners = 1, int workers_of_each = 4, begin when = begin::at_once);
     ~control_stage();
     control_stage(const control_stage&) = delete;
     control_stage& operator=(const control_stage&) = delete;
 
+    void start_runners();
     asio::io_context& lane() noexcept { return lane_; }
     template <class T>
     T run(task<T> work)

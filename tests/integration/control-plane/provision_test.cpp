@@ -211,7 +211,8 @@ TEST_P(Provision, P6_ATenantsOwnerDoesNotOwnItsDatabase)
 TEST(Provisioning, P3_AHundredAtOnceClashNowhere)
 {
     constexpr int count = 100;
-    control_stage stage(2);
+    // Two control planes that can take up all of them, and begin when all have been asked for.
+    control_stage stage(2, count / 2, control_stage::begin::when_told);
     std::vector<control_stage::asked> all;
     std::map<std::string, std::set<std::string>> wanted;  // server -> tids
     std::string tids;
@@ -222,6 +223,27 @@ TEST(Provisioning, P3_AHundredAtOnceClashNowhere)
         wanted[server].insert(text);
         tids += (tids.empty() ? "" : "|") + text;
     }
+
+    stage.start_runners();
+    std::set<std::string> owners;
+    std::size_t at_once = 0;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(100);
+    for (bool all_ended = false; !all_ended && std::chrono::steady_clock::now() < until;) {
+        const auto open = stage.installation.rows("select o.state, o.owner from public.registry_operation o "
+                                                  "where o.finished_at is null");
+        std::size_t in_work = 0;
+        for (const auto& row : open) {
+            if (row[0] != "running") continue;
+            ++in_work;
+            owners.insert(row[1].value());
+        }
+        at_once = std::max(at_once, in_work);
+        all_ended = open.empty();
+        stage.run(sleep_for(std::chrono::milliseconds(20)));
+    }
+    EXPECT_GT(at_once, count / 2U);
+    EXPECT_EQ(owners, (std::set<std::string>{"runner-0", "runner-1"}));
+
     std::set<std::string> databases;
     for (const auto& one : all) {
         const auto ended = stage.succeed(one.operation);
