@@ -29,16 +29,6 @@ protected:
         run_leasehold("tenant resume " + where.slug);
     }
 
-    [[nodiscard]] std::string psql(const tenant_of_line& as, const std::string& sql) const
-    {
-        return client_program(as.server, "psql") + " -X -q -A -t '" + as.uri + "' -c \"" + sql + "\"";
-    }
-    void expect_served(const tenant_of_line& as) const
-    {
-        const auto done = run_shell(psql(as, "select current_database()"));
-        EXPECT_EQ(done.exit_code, 0) << done.output;
-        EXPECT_NE(done.output.find(as.database), std::string::npos) << done.output;
-    }
     void expect_suspended() const
     {
         const auto refused = run_shell(psql(where, "select 1"));
@@ -141,16 +131,8 @@ struct client
 finished log_in_with_fresh_lease(const tenant_of_line& where, const std::string& role_class)
 {
     const auto& facts = the_line();
-    const auto& broker = facts.at("broker");
-    const auto issued = run_shell(fmt::format(
-        "BAO_ADDR={} BAO_CACERT={} BAO_TOKEN=$(cat {}) {} read -format=json database/creds/{}_{}",
-        broker.at("url").get<std::string>(),
-        facts.at("ca_file").get<std::string>(),
-        broker.at("root_token_file").get<std::string>(),
-        broker.at("binary").get<std::string>(),
-        role_class,
-        where.database.substr(2)
-    ));
+    const auto issued =
+        run_broker("read -format=json database/creds/" + role_class + "_" + where.database.substr(2));
     if (issued.exit_code != 0) throw std::runtime_error(issued.output);
     const auto data = nlohmann::json::parse(issued.output).at("data");
     const scratch_folder folder;

@@ -1,5 +1,7 @@
 #include "the_line.hpp"
 
+#include <gtest/gtest.h>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -77,6 +79,18 @@ std::string client_program(const std::string& server, const std::string& name)
     return "/usr/lib/postgresql/15/bin/" + name;
 }
 
+std::string psql(const tenant_of_line& as, const std::string& sql)
+{
+    return client_program(as.server, "psql") + " -X -q -A -t '" + as.uri + "' -c \"" + sql + "\"";
+}
+
+void expect_served(const tenant_of_line& as)
+{
+    const auto done = run_shell(psql(as, "select current_database()"));
+    EXPECT_EQ(done.exit_code, 0) << done.output;
+    EXPECT_NE(done.output.find(as.database), std::string::npos) << done.output;
+}
+
 std::unique_ptr<database::session> superuser_on(const std::string& server, const std::string& database)
 {
     const auto& facts = server_named(server);
@@ -102,6 +116,16 @@ finished run_stack(const std::string& action)
     return run_shell(
         std::string("/usr/bin/python3 ") + LEASEHOLD_SOURCE_FOLDER + "/tools/stack.py " + action +
         " --quiet --folder " + facts.substr(0, facts.rfind('/'))
+    );
+}
+
+finished run_broker(const std::string& arguments)
+{
+    const auto& broker = the_line().at("broker");
+    const auto of = [&](const char* fact) { return broker.at(fact).get<std::string>(); };
+    return run_shell(
+        "BAO_ADDR=" + of("url") + " BAO_CACERT=" + the_line().at("ca_file").get<std::string>() +
+        " BAO_TOKEN=$(cat " + of("root_token_file") + ") " + of("binary") + " " + arguments
     );
 }
 
