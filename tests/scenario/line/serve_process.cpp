@@ -69,21 +69,37 @@ void let_time_pass()
     registry->run_plain("update registry_operation set lease_until = now() where state = 'running'");
 }
 
+struct process
+{
+    pid_t pid = 0;
+    std::string started;
+    // Its number may be another's by now.
+    [[nodiscard]] bool is_running() const { return started_at(pid) == started; }
+};
+
+process serve_of_the_line()
+{
+    const auto facts = load_facts();
+    for (const auto& one : facts.at("processes")) {
+        if (one.at("name") == "serve") return {one.at("pid"), one.at("started")};
+    }
+    throw std::runtime_error("the line has no serve");
+}
+
 }  // namespace
+
+void begin_to_stop_serve()
+{
+    const auto serve = serve_of_the_line();
+    if (serve.is_running()) ::kill(serve.pid, SIGTERM);
+}
 
 void kill_serve()
 {
-    const auto facts = load_facts();
-    for (const auto& process : facts.at("processes")) {
-        if (process.at("name") != "serve") continue;
-        const auto pid = process.at("pid").get<pid_t>();
-        const auto is_running = [&] { return started_at(pid) == process.at("started").get<std::string>(); };
-        if (!is_running()) return;  // its number may be another's by now
-        ::kill(pid, SIGKILL);
-        if (!eventually([&] { return !is_running(); })) throw std::runtime_error("serve does not end");
-        return;
-    }
-    throw std::runtime_error("the line has no serve");
+    const auto serve = serve_of_the_line();
+    if (!serve.is_running()) return;
+    ::kill(serve.pid, SIGKILL);
+    if (!eventually([&] { return !serve.is_running(); })) throw std::runtime_error("serve does not end");
 }
 
 void start_serve()
