@@ -294,20 +294,27 @@ double to_seconds(std::chrono::milliseconds span)
     return std::chrono::duration<double>(span).count();
 }
 
+router_registration register_in(transaction& tx, router_id id, const router_facts& facts)
+{
+    const auto told =
+        tx.get_one(register_one, id, facts.address, facts.version, facts.lanes, facts.machine, facts.process);
+    router_registration made;
+    made.number = static_cast<std::uint8_t>(told.get<int>("number"));
+    made.epoch = told.get<std::int64_t>("epoch");
+    made.installation = told.get<installation_id>("installation");
+    return made;
+}
+
 }  // namespace
 
 router_registration routes::register_router(router_id id, const router_facts& facts)
 {
-    return pool_.run_blocking([&](transaction& tx) {
-        const auto told = tx.get_one(
-            register_one, id, facts.address, facts.version, facts.lanes, facts.machine, facts.process
-        );
-        router_registration made;
-        made.number = static_cast<std::uint8_t>(told.get<int>("number"));
-        made.epoch = told.get<std::int64_t>("epoch");
-        made.installation = told.get<installation_id>("installation");
-        return made;
-    });
+    return pool_.run_blocking([&](transaction& tx) { return register_in(tx, id, facts); });
+}
+
+task<router_registration> routes::register_again(router_id id, router_facts facts)
+{
+    co_return co_await pool_.run([&](transaction& tx) { return register_in(tx, id, facts); });
 }
 
 std::map<router_id, std::string> routes::routers_of(const std::string& machine)

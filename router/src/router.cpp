@@ -144,6 +144,7 @@ struct router::impl final : feed_consumer
     router_settings settings;
     path license_file;  // the feed lane's
     router_id id = router_id::random();
+    std::uint8_t number = 0;  // in the registry, since the start
 
     database::pool registry_pool;
     registry::routes routes;
@@ -182,7 +183,6 @@ struct router::impl final : feed_consumer
     void make_feed(const installation_id& installation);
     void open_listeners();
     void drain();
-    void register_again();
     [[nodiscard]] std::uint32_t sessions_of_each_lane() const;
     [[nodiscard]] std::shared_ptr<const front_settings>
     front_settings_with(std::shared_ptr<const listener_tls> tls) const;
@@ -193,6 +193,7 @@ struct router::impl final : feed_consumer
     task<void> publish(directory_ptr now) override;
     task<void> perform(acts what) override;
     task<void> look_at_license() override;
+    task<void> register_again() override;
     task<void> report();
     task<void> make_roster();
     task<void> end_roster();
@@ -204,6 +205,7 @@ void router::impl::start()
     bury_predecessors();
     const auto as = routes.register_router(id, facts_of_itself());
     is_started = true;
+    number = as.number;
     make_lanes(as);
     make_leases();
     make_feed(as.installation);
@@ -335,7 +337,6 @@ void router::impl::make_feed(const installation_id& installation)
     changes = std::make_unique<feed>(
         feed_lane->context(), routes, *keeper, *this, facts, *settings.clock, id, installation, with
     );
-    changes->on_forgotten = [this] { register_again(); };
     auto life = changes->run();
     spawn(feed_lane->context(), "router.feed", std::move(life));
     listen_for_changes(registry_endpoint(values.registry));
@@ -358,10 +359,17 @@ void router::impl::open_listeners()
     for (const auto& one : acceptors) one->start();
 }
 
-void router::impl::register_again()
+// Its lanes go on with the number they were made with: cancel keys of living sessions hold it. Another
+// router may have it by now; a restart brings the new one.
+task<void> router::impl::register_again()
 {
-    log::warn("router.forgotten", {{"router", id.to_string()}});
-    routes.register_router(id, facts_of_itself());
+    auto own = facts_of_itself();
+    const auto as = co_await routes.register_again(id, std::move(own));
+    log::warn("router.forgotten", {{"router", id.to_string()}, {"number", as.number}});
+    if (as.number == number) co_return;
+    log::warn(
+        "router.number_changed", {{"router", id.to_string()}, {"number", as.number}, {"serves_as", number}}
+    );
 }
 
 task<void> router::impl::publish(directory_ptr now)

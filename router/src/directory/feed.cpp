@@ -235,8 +235,8 @@ task<void> feed::acknowledge()
     if (is_known) {
         told_ = cursor_.last();
         told_gaps_ = std::move(gaps);
-    } else if (on_forgotten) {
-        on_forgotten();
+    } else {
+        co_await consumer_.register_again();
     }
 }
 
@@ -247,7 +247,7 @@ task<void> feed::keep_house()
         next_beat_ = now + settings_.beat_interval;
         auto slots = nlohmann::json::object();
         const bool is_known = co_await from_.beat(self_, std::move(slots));
-        if (!is_known && on_forgotten) on_forgotten();
+        if (!is_known) co_await consumer_.register_again();
     }
     if (now >= next_license_) {
         next_license_ = now + settings_.license_interval;

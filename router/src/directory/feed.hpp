@@ -27,6 +27,8 @@ public:
     // Returns when it is done: sessions told and closed, server connections closed, leases ended.
     virtual task<void> perform(acts what) = 0;
     virtual task<void> look_at_license() = 0;
+    // The registry does not know this process any more.
+    virtual task<void> register_again() = 0;
 };
 
 struct feed_settings
@@ -61,9 +63,6 @@ public:
     void wake();
     void stop();
     void key_used(const key_id& key);
-
-    // Registers the process again when the registry has forgotten it.
-    std::function<void()> on_forgotten;
 
 private:
     task<void> load();

@@ -1,3 +1,4 @@
+#include "captured_log.hpp"
 #include "router_stage.hpp"
 
 #include <fmt/format.h>
@@ -74,6 +75,44 @@ TEST(RouterFeed, W5_AChangeThatCommitsLateIsNeitherMissedNorAcknowledgedEarly)
     late.get();
     EXPECT_TRUE(eventually([&] { return !is_behind(); }));
     EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "28000");
+}
+
+TEST(RouterFeed, ARouterThatWasForgottenRegistersAgainAndSaysWhenItsNumberIsAnothers)
+{
+    struct row
+    {
+        bool is_given_on;
+        std::size_t warnings;
+    };
+    for (const auto& one : {row{false, 0}, row{true, 1}}) {
+        SCOPED_TRACE(one.is_given_on);
+        router_stage s;
+        s.start();
+        const auto number = [&] {
+            const auto rows = s.registry.rows(
+                "select coalesce(number, -1) from public.registry_router where id = '" +
+                s.running->id().to_string() + "'"
+            );
+            return std::stoi(rows.at(0)[0].value());
+        };
+        const auto before = number();
+        std::string forget = "update public.registry_router set number = null where role = 'router'";
+        if (one.is_given_on) {
+            forget += "; select public.registry_router_register(gen_random_uuid(), 'router', '127.0.0.1:1', "
+                      "'1', '{}'::jsonb, 1, 'elsewhere', '1')";
+        }
+        const auto told = leasehold::test::lines_of(log_level::warn, "router.number_changed", [&] {
+            s.registry.run(forget);
+            s.set_state(s.globex, "suspended");  // to be acknowledged
+            EXPECT_TRUE(eventually([&] { return number() >= 0; }));
+            EXPECT_EQ(number() == before, !one.is_given_on);
+            EXPECT_TRUE(eventually([&] { return sqlstate_of_login(s.client(s.globex)) == "57P03"; }));
+            EXPECT_EQ(sqlstate_of_login(s.client(s.acme)), "");
+            s.running->drain();
+        });
+        ASSERT_EQ(told.size(), one.warnings);
+        for (const auto& line : told) EXPECT_EQ(line.at("serves_as"), before);
+    }
 }
 
 void let_the_router_read(router_stage& s, const std::string& view, bool may)

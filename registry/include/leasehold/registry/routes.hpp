@@ -225,6 +225,8 @@ public:
 
     // -- this process's row --
     router_registration register_router(router_id id, const router_facts& facts);  // blocks
+    // The same from a lane, where the registry has forgotten a running process.
+    task<router_registration> register_again(router_id id, router_facts facts);
     // The routers that registered from this machine, each with its process.
     std::map<router_id, std::string> routers_of(const std::string& machine);  // blocks
     // False: not known (any more), register again.
