@@ -1,6 +1,7 @@
 #include "log_line.hpp"
 
 #include <leasehold/base/log.hpp>
+#include <leasehold/base/log_object.hpp>
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -45,7 +46,8 @@ spdlog::level::level_enum spdlog_level(log_level level) noexcept
     return spdlog::level::err;
 }
 
-void write_span(log_level level, std::string_view event, std::span<const field> data)
+template <class Data>
+void write_any(log_level level, std::string_view event, const Data& data)
 {
     if (level < least_level.load(std::memory_order_relaxed)) return;
     const auto now = real_clock().wall();
@@ -63,7 +65,12 @@ std::string field::number_text(double value)
 
 void write(log_level level, std::string_view event, fields data)
 {
-    write_span(level, event, {data.begin(), data.size()});
+    write_any(level, event, std::span<const field>(data.begin(), data.size()));
+}
+
+void write_object(log_level level, std::string_view event, const nlohmann::ordered_json& data)
+{
+    write_any(level, event, data);
 }
 
 void failure(std::string_view event, const std::exception& why, fields data)
@@ -76,7 +83,7 @@ void failure(std::string_view event, const std::exception& why, fields data)
     );
     all.emplace_back("kind", facts.name);
     all.emplace_back("error", why.what());
-    write_span(facts.level, event, all);
+    write_any(facts.level, event, std::span<const field>(all));
 }
 
 void configure(log_level least, form how)

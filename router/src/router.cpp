@@ -319,6 +319,7 @@ task<void> router::impl::report()
     lane_metrics counted(*settings.into);
     while (!world->is_draining.load()) {
         if (known_leases) known_leases->note_used();
+        for (const auto& one : fronts) one->tell_repeats();
         counted.tell(*relays, facts, fronts.front()->current().get());
         co_await sleep_for(1s);
     }

@@ -1,6 +1,7 @@
 #include "enroll_api.hpp"
 
 #include "name_keys.hpp"
+#include "refusal_note.hpp"
 #include "signature.hpp"
 
 #include <leasehold/base/crypto.hpp>
@@ -184,6 +185,7 @@ task<http::reply> enroll_api::enroll(const http::context& ctx, enroll_request in
     try {
         co_return result.take();
     } catch (const error& why) {
+        note_refusal(ports_, ctx, why);
         if (why.kind() == error_kind::unauthenticated) guard_.note_failure(ctx.request().peer, id);
         throw;
     }

@@ -54,6 +54,7 @@ struct gateway::impl : std::enable_shared_from_this<gateway::impl>
         , keys(keys_now.clone())
         , clock(time)
         , authenticator(from, keys, time)
+        , authorizer(from)
         , routes(authenticator, authorizer, routes_settings_of(into))
         , store(from.sessions())
         , enrollment(from, store, values, keys, time)

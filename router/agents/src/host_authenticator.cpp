@@ -1,6 +1,7 @@
 #include "host_authenticator.hpp"
 
 #include "name_keys.hpp"
+#include "refusal_note.hpp"
 
 #include <leasehold/base/error.hpp>
 #include <leasehold/base/log.hpp>
@@ -18,6 +19,30 @@ constexpr auto previous_is_good_for = std::chrono::seconds(60);
 [[noreturn]] void refuse_credential()
 {
     throw error(error_kind::unauthenticated, "credential_invalid", "this credential is not valid");
+}
+
+// What the host's state and its tenant's state allow.
+void check_right(const host_principal& who, const http::permission& needed)
+{
+    const auto& state = who.host().state;
+    if (state == "revoked") throw error(error_kind::forbidden, "host_revoked", "this host was revoked");
+    const auto& tenant = who.of_tenant();
+    if (tenant.state == "suspended" || tenant.state == "deleting" || tenant.state == "deleted") {
+        throw error(error_kind::forbidden, "tenant_suspended", "this host's tenant is suspended");
+    }
+    if (who.is_expired() && needed != may::renew) {
+        throw error(
+            error_kind::unauthenticated,
+            "credential_expired",
+            "the credential has ended: renew it with the key"
+        );
+    }
+    if (state == "locked" && needed != may::read_self) {
+        throw error(error_kind::forbidden, "host_locked", "this host is locked");
+    }
+    if (state == "pending" && needed == may::store) {
+        throw error(error_kind::forbidden, "approval_pending", "this host waits for approval");
+    }
 }
 
 }  // namespace
@@ -69,6 +94,16 @@ std::optional<tenant_id> host_authenticator::find_tenant(std::optional<std::stri
 
 task<std::shared_ptr<const http::principal>> host_authenticator::authenticate(const http::context& ctx)
 {
+    try {
+        co_return co_await prove(ctx);
+    } catch (const error& why) {
+        note_refusal(ports_, ctx, why);
+        throw;
+    }
+}
+
+task<std::shared_ptr<const http::principal>> host_authenticator::prove(const http::context& ctx)
+{
     const auto text = ctx.bearer();
     const auto presented = credential::parse(text.value_or(std::string_view()));
     auto host = find_host(presented);
@@ -114,7 +149,6 @@ task<void> host_authenticator::refuse_other_names(const http::context& ctx, host
         if (name.tenant != tenant) foreign.append(name.kind).append(",");
     }
     if (foreign.empty()) co_return;
-    const auto keys = foreign + "credential";
     audit_request what;
     what.action = "host.route_conflict";
     what.tenant = tenant;
@@ -122,16 +156,7 @@ task<void> host_authenticator::refuse_other_names(const http::context& ctx, host
     what.outcome = "route_key_conflict";
     what.source_ip = ctx.request().peer;
     what.request_id = ctx.request_id();
-    what.detail = nlohmann::json{{"keys", keys}}.dump();
-    log::error(
-        "route.refused",
-        {{"code", "route_key_conflict"},
-         {"listener", "agents"},
-         {"request_id", ctx.request_id()},
-         {"peer", ctx.request().peer},
-         {"keys", keys},
-         {"host", host.to_string()}}
-    );
+    what.detail = nlohmann::json{{"keys", foreign + "credential"}}.dump();
     try {
         co_await ports_.registry().audit(std::move(what));
     } catch (const error& why) {  // refused all the same
@@ -147,25 +172,11 @@ task<void> host_authenticator::refuse_other_names(const http::context& ctx, host
 task<std::shared_ptr<const http::authorization>>
 host_authorizer::authorize(const http::context& ctx, const http::permission& needed)
 {
-    const auto& who = host_of(ctx);
-    const auto& state = who.host().state;
-    if (state == "revoked") throw error(error_kind::forbidden, "host_revoked", "this host was revoked");
-    const auto& tenant = who.of_tenant();
-    if (tenant.state == "suspended" || tenant.state == "deleting" || tenant.state == "deleted") {
-        throw error(error_kind::forbidden, "tenant_suspended", "this host's tenant is suspended");
-    }
-    if (who.is_expired() && needed != may::renew) {
-        throw error(
-            error_kind::unauthenticated,
-            "credential_expired",
-            "the credential has ended: renew it with the key"
-        );
-    }
-    if (state == "locked" && needed != may::read_self) {
-        throw error(error_kind::forbidden, "host_locked", "this host is locked");
-    }
-    if (state == "pending" && needed == may::store) {
-        throw error(error_kind::forbidden, "approval_pending", "this host waits for approval");
+    try {
+        check_right(host_of(ctx), needed);
+    } catch (const error& why) {
+        note_refusal(ports_, ctx, why);
+        throw;
     }
     co_return nullptr;
 }

@@ -33,6 +33,7 @@ private:
         previous
     };
 
+    task<std::shared_ptr<const http::principal>> prove(const http::context& ctx);
     [[nodiscard]] host_facts find_host(const std::optional<credential>& presented) const;
     [[nodiscard]] match match_secret(const host_facts& host, std::string_view secret_part) const;
     task<void> promote(host_id host, std::vector<std::string> forms);
@@ -47,8 +48,12 @@ private:
 class host_authorizer final : public http::authorizer
 {
 public:
+    explicit host_authorizer(gateway_ports& ports) : ports_(ports) {}
     task<std::shared_ptr<const http::authorization>>
     authorize(const http::context& ctx, const http::permission& needed) override;
+
+private:
+    gateway_ports& ports_;
 };
 
 }  // namespace leasehold::router::agents

@@ -7,7 +7,7 @@ std::vector<name_key> read_name_keys(const http::context& ctx, const route_looku
     std::vector<name_key> found;
     const auto read = [&](std::string_view kind, std::string_view name) {
         const auto named = lookup.find_name(name);
-        if (named.is_key) found.push_back({kind, named.tenant.value_or(tenant_id())});
+        if (named.is_key) found.push_back({kind, name, named.tenant.value_or(tenant_id())});
     };
     read("sni", ctx.request().server_name);
     read("host", ctx.header("Host").value_or(std::string_view()));

@@ -8,10 +8,12 @@
 
 namespace leasehold::router::agents {
 
-// A name beside the credential and whom it names: the nil id where it is nobody's.
+// A name beside the credential and whom it names: the nil id where it is nobody's. Lives as long as its
+// request.
 struct name_key
 {
     std::string_view kind;  // sni, host
+    std::string_view presented;
     tenant_id tenant;
 };
 

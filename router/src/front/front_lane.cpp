@@ -27,7 +27,6 @@ void front_lane::publish(directory_ptr now, std::function<void()> done)
 {
     asio::post(context(), [this, now = std::move(now), done = std::move(done)]() mutable {
         directory_ = std::move(now);
-        refusals_.flush(boot_clock::now());
         done();
     });
 }
@@ -50,6 +49,29 @@ void front_lane::shut_logins()
     asio::post(context(), [this] {
         for (auto* one : logins_) one->shut();
     });
+}
+
+void front_lane::tell_repeats()
+{
+    asio::post(context(), [this] { refusals_.flush(boot_clock::now()); });
+}
+
+void front_lane::join()
+{
+    loop_.join();
+    refusals_.flush(boot_time::max());
+}
+
+void front_lane::note_refusal(refusal_line line, const directory* by)
+{
+    const auto now = boot_clock::now();
+    line.applied_change = by == nullptr ? 0 : by->applied_change();
+    line.age_ms = std::chrono::duration_cast<std::chrono::milliseconds>(world_.feed.age(now)).count();
+    line.source = by == nullptr ? "none" : "registry";
+    line.license = to_text(world_.feed.license.load());
+    line.router = world_.router_name;
+    line.lane = name_;
+    refusals_.note(std::move(line), now);
 }
 
 task<void> front_lane::serve(int descriptor, sockaddr_storage peer, std::string listener)

@@ -72,7 +72,9 @@ public:
     void take(int descriptor, const sockaddr_storage& peer, std::string listener);
     // Ends the logins that are under way.
     void shut_logins();
-    void join() { loop_.join(); }
+    // Tells what was refused again and again.
+    void tell_repeats();
+    void join();
 
     [[nodiscard]] const directory_ptr& current() const noexcept { return directory_; }  // null: loading
     // Of this moment: asked for again after a wait.
@@ -81,8 +83,8 @@ public:
     [[nodiscard]] front_world& world() noexcept { return world_; }
     [[nodiscard]] login_room& room() noexcept { return room_; }
     [[nodiscard]] failed_logins& failures() noexcept { return failures_; }
-    [[nodiscard]] refusal_log& refusals() noexcept { return refusals_; }
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    // To the log, with what router, lane and the directory it was decided by (null: none yet) add to it.
+    void note_refusal(refusal_line line, const directory* by);
 
 private:
     task<void> serve(int descriptor, sockaddr_storage peer, std::string listener);

@@ -5,7 +5,7 @@
 #include <leasehold/router/wire/error_response.hpp>
 #include <leasehold/router/wire/message.hpp>
 
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace leasehold::router {
 namespace {
@@ -22,7 +22,8 @@ login::login(front_lane& on, int descriptor, const sockaddr_storage& peer, std::
     , world_(on.world())
     , peer_(peer)
     , listener_(std::move(listener))
-    , request_id_(uuid::time_ordered().to_string())
+    , session_(uuid::time_ordered().to_string())
+    , request_id_(session_)
     , until_(boot_clock::now() + on.values().router.clients.login_timeout)
     , socket_(on.context(), descriptor)
     , tls_(on.settings().tls)
@@ -115,21 +116,23 @@ void login::note_refusal(const login_refused& why)
     refusal_line line;
     const auto* row = wire::find_error_row(why.code);
     const auto kind = row == nullptr ? error_kind::internal : row->kind;
-    const bool is_grave = why.code == "route_key_conflict" || why.code == "placement_mismatch";
+    const bool is_grave = why.code == "route_key_conflict" || why.code == "database_unknown" ||
+                          why.code == "placement_mismatch";
     line.level = is_grave ? log_level::error : log_level::warn;
     line.code = why.code;
     line.reason = why.reason;
     line.listener = listener_;
+    line.protocol = "postgresql";
+    line.session = session_;
     line.request_id = request_id_;
     line.peer = to_text(peer_);
     line.tls = tls_version_of(socket_.tls());
     line.sni = sni_;
     line.option = settings_.tenant_option;
     line.sqlstate = sqlstate_of(kind, why.code);
-    line.router = world_.router_name;
-    line.lane = on_.name();
-    line.credential = credential_;
-    line.license = to_text(world_.feed.license.load());
+    const auto colon = std::min(credential_.find(':'), credential_.size());
+    line.credential_kind = credential_.substr(0, colon);
+    line.credential_id = credential_.substr(std::min(colon + 1, credential_.size()));
     const auto group = group_of(peer_);
     line.peer_group.assign(reinterpret_cast<const char*>(group.data()), group.size());
     if (startup_) {
@@ -142,20 +145,13 @@ void login::note_refusal(const login_refused& why)
         }
     }
     for (const auto& key : route_.keys) {
-        line.keys += fmt::format(
-            "{}{}={}:{}:{}",
-            line.keys.empty() ? "" : ", ",
-            to_text(key.kind),
-            key.presented,
-            key.tenant == nullptr ? "-" : key.tenant->tid,
-            key.tenant == nullptr ? "-" : to_text(key.tenant->state)
-        );
+        auto& told = line.keys.emplace_back(std::string(to_text(key.kind)), key.presented);
+        if (key.tenant == nullptr) continue;
+        told.tenant = key.tenant->tid;
+        told.state = to_text(key.tenant->state);
     }
     if (const auto* candidate = route_.candidate()) line.tenant = candidate->tid;
-    if (directory_) line.applied_change = directory_->applied_change();
-    line.age_ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(world_.feed.age(boot_clock::now())).count();
-    on_.refusals().note(line, boot_clock::now());
+    on_.note_refusal(std::move(line), directory_.get());
 }
 
 }  // namespace leasehold::router

@@ -73,7 +73,8 @@ private:
     front_world& world_;
     sockaddr_storage peer_;
     std::string listener_;
-    std::string request_id_;
+    std::string session_;     // this connection's id
+    std::string request_id_;  // the same, but where a ticket brings its request's
     boot_time until_;
     login_room::place place_;
     peer_socket socket_;

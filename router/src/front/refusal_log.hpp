@@ -2,38 +2,48 @@
 
 #include <leasehold/base/clock.hpp>
 #include <leasehold/base/error.hpp>
+#include <leasehold/router/agents/ports.hpp>
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace leasehold::router {
 
-// One refused connection, as the log tells it. Texts as the client sent them; no password, no `options`.
+// One refused connection or request, as the log tells it. Texts as the client sent them; no password, no
+// `options`. What is empty was not there, and is not in the line either.
 struct refusal_line
 {
     log_level level = log_level::warn;
     std::string code;
     std::string reason;
     std::string listener;
+    std::string protocol;
+    std::string session;  // of the connection; requests have their id alone
     std::string request_id;
     std::string peer;
-    std::string tls;  // version; empty: clear text
+    std::string tls;  // version; "TLS" where only that is known; empty: clear text
     std::string sni;
+    std::string host;  // of HTTP
     std::string database;
     std::string option;
     std::string user;  // empty: of no form we know; see user_hash
     std::string user_hash;
-    std::string keys;    // kind=presented:tid:state, …
+    std::vector<agents::presented_name> keys;
     std::string tenant;  // tid of the candidate
-    std::string credential;
+    std::string credential_kind;
+    std::string credential_id;
     std::int64_t applied_change = 0;
     std::int64_t age_ms = 0;
+    std::string source;  // where the directory came from: registry, none
+    std::string license;
     std::string sqlstate;
+    int status = 0;  // of HTTP
     std::string router;
     std::string lane;
-    std::string license;
     std::string peer_group;  // what repeats are counted by
 };
 
@@ -42,18 +52,23 @@ struct refusal_line
 class refusal_log
 {
 public:
-    void note(const refusal_line& line, boot_time now);
-    // Tells what was repeated; called now and then.
+    void note(refusal_line line, boot_time now);
+    // Tells what was repeated and is due; the end of time: all of it.
     void flush(boot_time now);
 
 private:
+    using key = std::tuple<std::string, std::string, std::string>;
     struct seen
     {
+        key which;
         boot_time told;
         std::uint64_t repeated = 0;
-        refusal_line line;
+        refusal_line line;  // the newest
     };
-    std::map<std::tuple<std::string, std::string, std::string>, seen> seen_;
+    void forget_oldest();
+
+    std::list<seen> by_age_;
+    std::map<key, std::list<seen>::iterator> all_;
 };
 
 }  // namespace leasehold::router

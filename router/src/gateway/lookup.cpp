@@ -2,6 +2,41 @@
 
 namespace leasehold::router {
 
+namespace {
+
+// IPv6 by its /64, as group_of() has it.
+std::string group_of_text(const std::string& peer)
+{
+    const auto from = network::parse(peer);
+    const bool is_v6 = from && peer.find(':') != std::string::npos && !peer.starts_with("::ffff:");
+    return is_v6 ? std::string(from->bytes.begin(), from->bytes.begin() + 8) : peer;
+}
+
+}  // namespace
+
+// The code says conflict only of a credential that was verified.
+void platform_gateway::note_refusal(const agents::refused_request& what)
+{
+    refusal_line line;
+    line.level = what.code == "route_key_conflict" ? log_level::error : log_level::warn;
+    line.code = what.code;
+    line.reason = what.reason;
+    line.listener = on_.values().agents.listen.to_string();
+    line.protocol = "http";
+    line.request_id = what.request_id;
+    line.peer = what.peer;
+    line.tls = what.is_tls ? "TLS" : "";
+    line.sni = what.sni;
+    line.host = what.host;
+    line.keys = what.keys;
+    line.tenant = what.tenant;
+    line.credential_kind = what.credential_kind;
+    line.credential_id = what.credential_id;
+    line.status = http_status_of(what.kind, what.code);
+    line.peer_group = group_of_text(what.peer);
+    on_.note_refusal(std::move(line), on_.current().get());
+}
+
 std::vector<host_id> platform_gateway::enrolling_hosts() const
 {
     if (!on_.current()) return {};

@@ -24,6 +24,7 @@ public:
     agents::route_lookup& lookup() noexcept override { return *this; }
     agents::platform_sessions& sessions() noexcept override { return *this; }
     agents::enrollment_registry& registry() noexcept override { return calls_; }
+    void note_refusal(const agents::refused_request& what) override;
     [[nodiscard]] std::vector<host_id> enrolling_hosts() const override;
 
     [[nodiscard]] std::optional<agents::tenant_facts> find_tenant(const tenant_id& id) const override;

@@ -99,6 +99,7 @@ public:
     route_lookup& lookup() noexcept override { return *this; }
     platform_sessions& sessions() noexcept override { return *this; }
     staged_registry& registry() noexcept override { return registry_; }
+    void note_refusal(const router::agents::refused_request&) override {}
     [[nodiscard]] std::vector<host_id> enrolling_hosts() const override;
 
     [[nodiscard]] std::optional<router::agents::tenant_facts> find_tenant(const tenant_id& id) const override;

@@ -12,20 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using leasehold::test::eventually;
 
-// Runs a coroutine on the gateway's lane and waits for it here.
-template <class T>
-T on_lane(agents::gateway_ports& ports, task<T> work)
-{
-    std::promise<outcome<T>> told;
-    auto whole = [](task<T> inner, std::promise<outcome<T>>& tell) -> task<void> {
-        outcome<T> result;
-        co_await detail::run_into(std::move(inner), result);
-        tell.set_value(std::move(result));
-    }(std::move(work), told);
-    spawn(ports.context(), "test", std::move(whole));
-    return told.get_future().get().take();
-}
-
 std::vector<agents::statement> statements(std::initializer_list<const char*> texts)
 {
     std::vector<agents::statement> all;

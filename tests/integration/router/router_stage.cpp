@@ -129,17 +129,30 @@ std::string router_stage::psql(
     const test_tenant& tenant, const test_key& key, const std::string& sql, const std::function<void()>& wait
 ) const
 {
-    const auto passwords = folder / (crypto::to_hex(crypto::random_bytes(4)) + ".pgpass");
-    create_secret_file(passwords, fmt::format("*:*:*:*:{}\n", key.text));
-    const auto command = fmt::format(
-        "PGPASSFILE={} exec {}/psql -X -At -v VERBOSITY=verbose 'host=127.0.0.1 port={} user={} dbname={} "
-        "sslmode=verify-full sslrootcert={}' -c '{}' 2>&1",
-        passwords.string(),
-        postgres.bin_dir.string(),
+    const auto conninfo = fmt::format(
+        "host=127.0.0.1 port={} user={} dbname={} sslmode=verify-full sslrootcert={}",
         port(),
         key.user(),
         tenant.slug,
-        leasehold::test::the_stack().ca_file.string(),
+        leasehold::test::the_stack().ca_file.string()
+    );
+    return psql_at(conninfo, key, sql, wait);
+}
+
+std::string router_stage::psql_at(
+    const std::string& conninfo,
+    const test_key& key,
+    const std::string& sql,
+    const std::function<void()>& wait
+) const
+{
+    const auto passwords = folder / (crypto::to_hex(crypto::random_bytes(4)) + ".pgpass");
+    create_secret_file(passwords, fmt::format("*:*:*:*:{}\n", key.text));
+    const auto command = fmt::format(
+        "PGPASSFILE={} exec {}/psql -X -At -v VERBOSITY=verbose '{}' -c '{}' 2>&1",
+        passwords.string(),
+        postgres.bin_dir.string(),
+        conninfo,
         sql
     );
     std::string output;

@@ -10,9 +10,11 @@
 
 #include <leasehold/base/credential.hpp>
 #include <leasehold/database/session.hpp>
+#include <leasehold/router/agents/ports.hpp>
 #include <leasehold/router/router.hpp>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 
@@ -69,6 +71,14 @@ public:
         const std::function<void()>& wait = {}
     ) const;
 
+    // The same with a conninfo of one's own, but for the password.
+    [[nodiscard]] std::string psql_at(
+        const std::string& conninfo,
+        const test_key& key,
+        const std::string& sql,
+        const std::function<void()>& wait = {}
+    ) const;
+
     test_key add_key(const tenant_id& tenant, const std::string& role);
     void set_state(const test_tenant& tenant, const std::string& state);
     void revoke(const test_key& key);
@@ -101,6 +111,20 @@ private:
 
     std::string socket_path_;
 };
+
+// Runs a coroutine on the gateway's lane and waits for it here.
+template <class T>
+T on_lane(agents::gateway_ports& ports, task<T> work)
+{
+    std::promise<outcome<T>> told;
+    auto whole = [](task<T> inner, std::promise<outcome<T>>& tell) -> task<void> {
+        outcome<T> result;
+        co_await detail::run_into(std::move(inner), result);
+        tell.set_value(std::move(result));
+    }(std::move(work), told);
+    spawn(ports.context(), "test", std::move(whole));
+    return told.get_future().get().take();
+}
 
 // What connect() or the query came to: the SQLSTATE, "" when it went well.
 std::string sqlstate_of_login(const database::endpoint& where);

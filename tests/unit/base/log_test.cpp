@@ -33,6 +33,23 @@ TEST(LogLine, IsOneJsonObjectWithTheFieldsInTheirOrder)
     );
 }
 
+TEST(LogLine, OfAnObjectNestsAndStaysOneLineOfText)
+{
+    const nlohmann::ordered_json data{
+        {"code", "a\nb\xff"}, {"keys", {{{"kind", "option"}, {"presented", "x"}}}}, {"empty", false}};
+    EXPECT_EQ(
+        to_json_line(at, log_level::warn, "x.y", data),
+        "{\"at\":\"2026-11-03T00:00:00.000Z\",\"level\":\"warn\",\"event\":\"x.y\",\"code\":"
+        "\"a\\nb\xef\xbf\xbd\","
+        "\"keys\":[{\"kind\":\"option\",\"presented\":\"x\"}],\"empty\":false}"
+    );
+    EXPECT_EQ(
+        to_text_line(at, log_level::warn, "x.y", data),
+        "2026-11-03T00:00:00.000Z warn x.y code=\"a\\nb\xef\xbf\xbd\" "
+        "keys=[{\"kind\":\"option\",\"presented\":\"x\"}] empty=false"
+    );
+}
+
 TEST(LogLine, StaysOneLineOfJsonWhateverTheTextIs)
 {
     std::string every;

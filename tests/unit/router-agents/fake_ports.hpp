@@ -97,6 +97,8 @@ public:
         return found;
     }
 
+    void note_refusal(const refused_request& what) override { refusals.push_back(what); }
+
     // -- route_lookup --
     [[nodiscard]] std::optional<tenant_facts> find_tenant(const tenant_id& id) const override
     {
@@ -264,6 +266,7 @@ public:
     std::map<std::string, tenant_id> names;
     std::vector<call> calls;
     std::vector<audit_request> audits;
+    std::vector<refused_request> refusals;
     std::vector<host_id> stamped;
     std::vector<std::vector<std::optional<std::string>>> inventory_rows;
     std::function<void(const call&)> on_run;  // throws, where the database is to refuse

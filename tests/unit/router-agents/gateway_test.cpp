@@ -340,6 +340,76 @@ TEST_F(GatewayTest, H6_ACredentialUnderAnotherTenantsNameIsRefusedAndAudited)
     EXPECT_EQ(enroll(machine(), ports.add_token(acme), "acme.example.com").status, 201);
 }
 
+TEST_F(GatewayTest, W1_EveryRefusalIsNotedOnceWithWhoseItIs)
+{
+    const auto tid = ports.tenants[acme].tid;
+    const auto credential = ports.add_host(acme);
+    const auto host = ports.hosts.begin()->first;
+    EXPECT_EQ(send(method::get, "/self", credential, "", "globex.example.com").status, 403);
+    ASSERT_EQ(ports.refusals.size(), 1U);
+    const auto conflict = ports.refusals[0];
+    EXPECT_EQ(conflict.code, "route_key_conflict");
+    EXPECT_FALSE(conflict.reason.empty());
+    EXPECT_FALSE(conflict.request_id.empty());
+    EXPECT_EQ(conflict.peer, "127.0.0.1");
+    EXPECT_EQ(conflict.host, "globex.example.com");
+    EXPECT_EQ(conflict.tenant, tid);
+    EXPECT_EQ(conflict.credential_kind, "host");
+    EXPECT_EQ(conflict.credential_id, host.to_string());
+    ASSERT_EQ(conflict.keys.size(), 1U);
+    EXPECT_EQ(conflict.keys[0].kind, "host");
+    EXPECT_EQ(conflict.keys[0].presented, "globex.example.com");
+    EXPECT_EQ(conflict.keys[0].tenant, ports.tenants[globex].tid);
+    EXPECT_EQ(conflict.keys[0].state, "active");
+
+    struct row
+    {
+        std::string code;
+        std::string tenant;
+        std::function<int()> attempt;
+    };
+    auto unknown = credential;
+    unknown.replace(9, 22, std::string(22, 'a'));  // another id: the checksum is wrong, too
+    const std::vector<row> rows{
+        {"route_key_conflict",
+         tid,
+         [&] { return send(method::get, "/self", credential, "", "nobody.example.com").status; }},
+        {"credential_invalid", "", [&] { return send(method::get, "/self", unknown).status; }},
+        {"credential_invalid", "", [&] { return send(method::get, "/self", "").status; }},
+        {"host_locked",
+         tid,
+         [&] {
+             ports.hosts[host].state = "locked";
+             return send(method::post, "/heartbeat", credential, R"({"at":"2026-01-01T00:00:00Z"})").status;
+         }},
+        {"tenant_suspended",
+         tid,
+         [&] {
+             ports.tenants[acme].state = "suspended";
+             return send(method::get, "/self", credential).status;
+         }},
+        {"token_expired",
+         ports.tenants[globex].tid,
+         [&] {
+             const auto late = [](fake_ports::token_row& token) { token.outcome = "token_expired"; };
+             return enroll(machine(), ports.add_token(globex, late)).status;
+         }},
+    };
+    for (const auto& one : rows) {
+        ports.refusals.clear();
+        EXPECT_GE(one.attempt(), 400);
+        ASSERT_EQ(ports.refusals.size(), 1U) << one.code;
+        EXPECT_EQ(ports.refusals[0].code, one.code);
+        EXPECT_EQ(ports.refusals[0].tenant, one.tenant) << one.code;
+    }
+    // What is let through, and what only failed, is none.
+    ports.refusals.clear();
+    const auto other = ports.add_host(globex);
+    EXPECT_EQ(send(method::get, "/self", other, "", "globex.example.com").status, 200);
+    EXPECT_GE(send(method::post, "/heartbeat", other, "no JSON").status, 400);
+    EXPECT_TRUE(ports.refusals.empty());
+}
+
 // Guesses from one address, and how the others fare meanwhile.
 TEST_F(GatewayTest, WhoGuessesTokensIsHeldBackForAMinute)
 {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // What the agent gateway needs of the router. Everything here is used on one front lane, the one of
@@ -220,6 +221,36 @@ public:
     virtual task<std::int64_t> expire(std::chrono::milliseconds age) = 0;
 };
 
+// -- refusals --
+
+// A name beside the credential, as it was presented, and whose it is.
+struct presented_name
+{
+    presented_name(std::string of, std::string text) : kind(std::move(of)), presented(std::move(text)) {}
+    std::string kind;  // sni, host, domain, option, …
+    std::string presented;
+    std::string tenant;  // tid; empty: nobody's
+    std::string state;
+};
+
+// A request that was not let through, for the router's log.
+struct refused_request
+{
+    refused_request() = default;
+    error_kind kind = error_kind::internal;
+    std::string code;
+    std::string reason;
+    std::string request_id;
+    std::string peer;  // address without port
+    bool is_tls = false;
+    std::string sni;
+    std::string host;  // the header
+    std::vector<presented_name> keys;
+    std::string tenant;           // tid of whom the credential, good or not, would belong to; empty: nobody
+    std::string credential_kind;  // host, enrollment; empty: none was presented
+    std::string credential_id;
+};
+
 class gateway_ports
 {
 public:
@@ -228,6 +259,8 @@ public:
     virtual route_lookup& lookup() noexcept = 0;
     virtual platform_sessions& sessions() noexcept = 0;
     virtual enrollment_registry& registry() noexcept = 0;
+    // To the log the router has of all its refusals: repeats are counted there.
+    virtual void note_refusal(const refused_request& what) = 0;
     // Ids of all hosts in state enrolling, for the reconcile pass; walks the directory, so at most once a
     // minute.
     [[nodiscard]] virtual std::vector<host_id> enrolling_hosts() const = 0;
