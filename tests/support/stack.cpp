@@ -93,6 +93,7 @@ database::endpoint stack_server::superuser_endpoint(const std::string& database)
     where.user = superuser;
     where.sslmode = "disable";
     where.application_name = "leasehold test";
+    where.statement_timeout = std::chrono::seconds(60);  // CREATE and DROP DATABASE on a disk that others use
     return where;
 }
 

@@ -171,6 +171,7 @@ task<answer> exchange::send_to(node& first, const call& what)
 {
     node* at = &first;
     for (int hops = 0;; ++hops) {
+        const auto with = token_;
         auto request = request_for(what, what.wants_token);
         std::optional<failure_report> failed;
         http::answer got;
@@ -215,11 +216,16 @@ task<answer> exchange::send_to(node& first, const call& what)
         if (const auto index = got.fields.find("X-Vault-Index")) result.index = std::string(*index);
         if (seen.what == verdict::failed) {
             if (what.is_secret) wipe(got.body);
-            if (seen.report.what == failure::forbidden && what.kind != call_kind::lookup_self) {
-                const auto explained = co_await explain_forbidden(*at);
-                seen.report.what = explained;
-            } else if (seen.report.what == failure::forbidden) {
-                seen.report.what = failure::token_dead;
+            if (seen.report.what == failure::forbidden) {
+                // A login that came in between makes the refused token yesterday's: the new one would explain
+                // nothing.
+                const bool is_overtaken = what.wants_token && with != token_;
+                if (is_overtaken || what.kind == call_kind::lookup_self) {
+                    seen.report.what = failure::token_dead;
+                } else {
+                    const auto explained = co_await explain_forbidden(*at);
+                    seen.report.what = explained;
+                }
             }
             seen.report.node = result.node;
             const auto why = seen.report.what;
