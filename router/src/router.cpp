@@ -490,8 +490,6 @@ task<void> router::impl::end_roster()
     known_leases->detach();
     co_await roster->stop();
     co_await broker->stop();
-    roster.reset();
-    broker.reset();
 }
 
 void router::impl::drain()
@@ -516,6 +514,9 @@ void router::impl::drain()
         run_on(home(), end_roster());
     }
     for (const auto& one : fronts) one->join();
+    // Not before: a login to a server that is under way tells the roster how it ended.
+    roster.reset();
+    broker.reset();
     if (relays) relays->stop();
     try {
         routes.deregister(id);
