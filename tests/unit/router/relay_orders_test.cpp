@@ -48,6 +48,15 @@ protected:
     }
 };
 
+// A session's transaction on the server that it is given: it keeps that one until the transaction ends.
+void begin(peer& session, peer& server)
+{
+    session.send(query("begin"));
+    EXPECT_EQ(server.next()->type, 'Q');
+    server.send(simple_reply("BEGIN", 'T'));
+    EXPECT_EQ(session.until_ready(), "CZT");
+}
+
 template <class T>
 T take(std::future<T>& from)
 {
@@ -143,10 +152,7 @@ TEST_F(RelayOrders, AnEndingLeaseIsReplacedWithoutAnError)
     auto options = of(acme);
     auto [client, server] = join_first(options);
     auto other = join(options);
-    client.talk.send(query("begin"));
-    EXPECT_EQ(server.next()->type, 'Q');
-    server.send(simple_reply("BEGIN", 'T'));
-    EXPECT_EQ(client.talk.until_ready(), "CZT");
+    begin(client.talk, server);
     other.talk.send(query("select 1"));
     auto second = log_in(1);
     EXPECT_EQ(second.next()->type, 'Q');
@@ -326,10 +332,7 @@ TEST_F(RelayOrders, ADrainEndsIdleSessionsAndLetsTransactionsFinish)
 {
     auto [works, server] = join_first(of(acme));
     auto idle = join(of(acme));
-    works.talk.send(query("begin"));
-    EXPECT_EQ(server.next()->type, 'Q');
-    server.send(simple_reply("BEGIN", 'T'));
-    EXPECT_EQ(works.talk.until_ready(), "CZT");
+    begin(works.talk, server);
     std::promise<void> drained;
     auto done = drained.get_future();
     on->drain(10s, [&] { drained.set_value(); });
@@ -350,10 +353,7 @@ TEST_F(RelayOrders, ADrainEndsIdleSessionsAndLetsTransactionsFinish)
 TEST_F(RelayOrders, ADrainCutsWhatDoesNotFinish)
 {
     auto [works, server] = join_first(of(acme));
-    works.talk.send(query("begin"));
-    EXPECT_EQ(server.next()->type, 'Q');
-    server.send(simple_reply("BEGIN", 'T'));
-    EXPECT_EQ(works.talk.until_ready(), "CZT");
+    begin(works.talk, server);
     std::promise<void> drained;
     auto done = drained.get_future();
     on->drain(100ms, [&] { drained.set_value(); });
@@ -472,10 +472,7 @@ TEST_F(RelayOrders, C3_OtherLimitsHoldForThePoolsThatAreThere)
     auto [first, server] = join_first(options);
     auto second = join(options);
     auto [theirs, other] = join_first(of(globex));
-    first.talk.send(query("begin"));
-    EXPECT_EQ(server.next()->type, 'Q');
-    server.send(simple_reply("BEGIN", 'T'));
-    EXPECT_EQ(first.talk.until_ready(), "CZT");
+    begin(first.talk, server);
     second.talk.send(query("select 1"));
     settle();
     EXPECT_FALSE(ports.next_request(0ms)) << "one server, and it is taken";
@@ -513,10 +510,7 @@ TEST_F(RelayOrders, C3_AServerAboveALoweredLimitGoesWhenItIsGivenBack)
     auto [first, server] = join_first(options);
     auto second = join(options);
     auto [theirs, other] = join_first(of(globex));
-    first.talk.send(query("begin"));
-    EXPECT_EQ(server.next()->type, 'Q');
-    server.send(simple_reply("BEGIN", 'T'));
-    EXPECT_EQ(first.talk.until_ready(), "CZT");
+    begin(first.talk, server);
     second.talk.send(query("select 1"));
     auto more = log_in();
     EXPECT_EQ(more.next()->type, 'Q');
