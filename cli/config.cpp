@@ -24,7 +24,7 @@ int check(const invocation& how)
             problems.push_back({key, 0, bad.what()});
         }
     }
-    if (!problems.empty()) throw config_error(std::move(problems));
+    refuse(std::move(problems));
     if (how.json) {
         print_json({{"ok", true}});
     } else {

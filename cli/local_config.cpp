@@ -3,6 +3,7 @@
 #include <leasehold/base/log.hpp>
 
 #include <filesystem>
+#include <utility>
 
 namespace leasehold::cli {
 namespace {
@@ -24,6 +25,11 @@ loaded_config load_local_config(const invocation& how)
     from.development = how.development;
     if (!how.log_level.empty()) from.flags["log.level"] = how.log_level;
     return load_config(from);
+}
+
+void refuse(std::vector<config_problem> problems)
+{
+    if (!problems.empty()) throw config_error(std::move(problems));
 }
 
 void configure_log(const log_config& from)

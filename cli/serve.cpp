@@ -31,11 +31,6 @@ bool is_of_broker(const config_problem& problem)
     return problem.key.rfind("vault.", 0) == 0;
 }
 
-void refuse(std::vector<config_problem> problems)
-{
-    if (!problems.empty()) throw config_error(std::move(problems));
-}
-
 // A router is made from a tenancy, which only a verified license makes multi-tenant. A control plane alone
 // starts without one: whoever is to install a license needs it.
 std::optional<tenancy>

@@ -23,11 +23,6 @@ path router_ca_file(const config& values)
     return values.registry.ca_file;
 }
 
-void refuse(std::vector<config_problem> problems)
-{
-    if (!problems.empty()) throw config_error(std::move(problems));
-}
-
 }  // namespace
 
 serving::serving(
